@@ -1,0 +1,286 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_motif_global_optspecs
+    string join \n color= q/quiet C/directory= H/host= h/help V/version
+end
+
+function __fish_motif_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_motif_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_motif_using_subcommand
+    set -l cmd (__fish_motif_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c motif -n "__fish_motif_needs_command" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_needs_command" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_needs_command" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_needs_command" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_needs_command" -s V -l version -d 'Print version'
+complete -c motif -n "__fish_motif_needs_command" -f -a "new" -d 'Write a project from a pattern'
+complete -c motif -n "__fish_motif_needs_command" -f -a "patterns" -d 'List the patterns, or show what one is, asks, promises and writes'
+complete -c motif -n "__fish_motif_needs_command" -f -a "check" -d 'Check a stack and report every problem at once'
+complete -c motif -n "__fish_motif_needs_command" -f -a "schema" -d 'Print the JSON Schema of stack.yaml'
+complete -c motif -n "__fish_motif_needs_command" -f -a "up" -d 'Build, load and start the stack\'s pods'
+complete -c motif -n "__fish_motif_needs_command" -f -a "ps" -d 'Show the stack\'s pods: what is ready, what restarts, what is published'
+complete -c motif -n "__fish_motif_needs_command" -f -a "logs" -d 'Show what the stack\'s containers wrote, in the order of its time'
+complete -c motif -n "__fish_motif_needs_command" -f -a "exec" -d 'Run a program in a container of the stack'
+complete -c motif -n "__fish_motif_needs_command" -f -a "down" -d 'Stop the stack\'s pods and remove all that the stack owns'
+complete -c motif -n "__fish_motif_needs_command" -f -a "export" -d 'Turn the stack into the files of another system'
+complete -c motif -n "__fish_motif_needs_command" -f -a "inspect" -d 'Show an image\'s interface: its parameters, ports, user and program'
+complete -c motif -n "__fish_motif_needs_command" -f -a "images" -d 'Show what motif keeps on the engine: block images, built images, volumes with the binary'
+complete -c motif -n "__fish_motif_needs_command" -f -a "prune" -d 'Remove images and volumes of motif that nothing uses any more'
+complete -c motif -n "__fish_motif_needs_command" -f -a "block" -d 'Run a building block: the programs that motif puts into containers'
+complete -c motif -n "__fish_motif_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c motif -n "__fish_motif_needs_command" -f -a "man" -d 'Print the manual page, or write one page a command'
+complete -c motif -n "__fish_motif_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c motif -n "__fish_motif_using_subcommand new" -l set -d 'Answer a parameter' -r
+complete -c motif -n "__fish_motif_using_subcommand new" -l answers -d 'Take answers from a file; `--set` comes first' -r -F
+complete -c motif -n "__fish_motif_using_subcommand new" -l catalog -d 'Look for patterns in this folder too' -r -F
+complete -c motif -n "__fish_motif_using_subcommand new" -s o -l output -d 'Write into this folder; default the project\'s name' -r -F
+complete -c motif -n "__fish_motif_using_subcommand new" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand new" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand new" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand new" -l defaults -d 'Ask nothing: what is not given takes its default'
+complete -c motif -n "__fish_motif_using_subcommand new" -l dry-run -d 'Show what would be written, and how files that exist would change'
+complete -c motif -n "__fish_motif_using_subcommand new" -l force -d 'Replace files that exist; others in the folder stay as they are'
+complete -c motif -n "__fish_motif_using_subcommand new" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand new" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand patterns; and not __fish_seen_subcommand_from show help" -l format -d 'Write a table, or JSON' -r -f -a "table\t'For people'
+json\t'One JSON document'"
+complete -c motif -n "__fish_motif_using_subcommand patterns; and not __fish_seen_subcommand_from show help" -l catalog -d 'Look for patterns in this folder too' -r -F
+complete -c motif -n "__fish_motif_using_subcommand patterns; and not __fish_seen_subcommand_from show help" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand patterns; and not __fish_seen_subcommand_from show help" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand patterns; and not __fish_seen_subcommand_from show help" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand patterns; and not __fish_seen_subcommand_from show help" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand patterns; and not __fish_seen_subcommand_from show help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand patterns; and not __fish_seen_subcommand_from show help" -f -a "show" -d 'Show what a pattern is, asks, promises and writes'
+complete -c motif -n "__fish_motif_using_subcommand patterns; and not __fish_seen_subcommand_from show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c motif -n "__fish_motif_using_subcommand patterns; and __fish_seen_subcommand_from show" -l format -d 'Write a table, or JSON' -r -f -a "table\t'For people'
+json\t'One JSON document'"
+complete -c motif -n "__fish_motif_using_subcommand patterns; and __fish_seen_subcommand_from show" -l catalog -d 'Look for patterns in this folder too' -r -F
+complete -c motif -n "__fish_motif_using_subcommand patterns; and __fish_seen_subcommand_from show" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand patterns; and __fish_seen_subcommand_from show" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand patterns; and __fish_seen_subcommand_from show" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand patterns; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand patterns; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand patterns; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show what a pattern is, asks, promises and writes'
+complete -c motif -n "__fish_motif_using_subcommand patterns; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c motif -n "__fish_motif_using_subcommand check" -s f -l file -d 'Read this stack instead of `stack.yaml`' -r -F
+complete -c motif -n "__fish_motif_using_subcommand check" -l set -d 'Give a parameter of the stack a value; may be repeated' -r
+complete -c motif -n "__fish_motif_using_subcommand check" -s p -l project-name -d 'Name the stack otherwise than its file does' -r
+complete -c motif -n "__fish_motif_using_subcommand check" -l format -d 'Print the result for people, or as one JSON document' -r -f -a "table\t'For people'
+json\t'One JSON document'"
+complete -c motif -n "__fish_motif_using_subcommand check" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand check" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand check" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand check" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand schema" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand schema" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand schema" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand schema" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand up" -s f -l file -d 'Read this stack instead of `stack.yaml`' -r -F
+complete -c motif -n "__fish_motif_using_subcommand up" -l set -d 'Give a parameter of the stack a value; may be repeated' -r
+complete -c motif -n "__fish_motif_using_subcommand up" -s p -l project-name -d 'Name the stack otherwise than its file does' -r
+complete -c motif -n "__fish_motif_using_subcommand up" -l wait-timeout -d 'How long --wait waits' -r
+complete -c motif -n "__fish_motif_using_subcommand up" -l scale -d 'Run another number of replicas of a pod' -r
+complete -c motif -n "__fish_motif_using_subcommand up" -l remove-orphans -d 'Remove containers that the stack has no more' -r -f -a "true\t''
+false\t''"
+complete -c motif -n "__fish_motif_using_subcommand up" -l format -d 'The form of what is printed at the end' -r -f -a "table\t'For people'
+json\t'One JSON document'"
+complete -c motif -n "__fish_motif_using_subcommand up" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand up" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand up" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand up" -s d -l detach -d 'Return when the pods are started'
+complete -c motif -n "__fish_motif_using_subcommand up" -l wait -d 'Return when the pods are ready; implies --detach'
+complete -c motif -n "__fish_motif_using_subcommand up" -l build -d 'Build images although nothing changed'
+complete -c motif -n "__fish_motif_using_subcommand up" -l dry-run -d 'Print what would be done, and do nothing'
+complete -c motif -n "__fish_motif_using_subcommand up" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand up" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand ps" -s f -l file -d 'Take the stack\'s name from this file instead of `stack.yaml`' -r -F
+complete -c motif -n "__fish_motif_using_subcommand ps" -s p -l project-name -d 'Name the stack; then no file is needed' -r
+complete -c motif -n "__fish_motif_using_subcommand ps" -l format -d 'Print for people, or as one JSON document with every container' -r -f -a "table\t'For people'
+json\t'One JSON document'"
+complete -c motif -n "__fish_motif_using_subcommand ps" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand ps" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand ps" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand ps" -s a -l all -d 'Show replicas that ended well too'
+complete -c motif -n "__fish_motif_using_subcommand ps" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand ps" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand logs" -s p -l project-name -d 'Name the stack; then no file is needed' -r
+complete -c motif -n "__fish_motif_using_subcommand logs" -s n -l tail -d 'Show only each container\'s last lines' -r
+complete -c motif -n "__fish_motif_using_subcommand logs" -l since -d 'Show lines from then on: `10m`, `1h30m` ago, or a time like `2026-01-02T03:04:05Z`' -r
+complete -c motif -n "__fish_motif_using_subcommand logs" -l grep -d 'Show only lines that hold this text' -r
+complete -c motif -n "__fish_motif_using_subcommand logs" -l format -d 'Print for people, or as one JSON object for each line' -r -f -a "table\t'For people'
+json\t'One JSON document'"
+complete -c motif -n "__fish_motif_using_subcommand logs" -l file -d 'Take the stack\'s name from this file instead of `stack.yaml`' -r -F
+complete -c motif -n "__fish_motif_using_subcommand logs" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand logs" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand logs" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand logs" -s f -l follow -d 'Go on with what is written from now on, across restarts, until Ctrl-C'
+complete -c motif -n "__fish_motif_using_subcommand logs" -s t -l timestamps -d 'Put the time before each line'
+complete -c motif -n "__fish_motif_using_subcommand logs" -l no-prefix -d 'Leave the container\'s name away'
+complete -c motif -n "__fish_motif_using_subcommand logs" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand logs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand exec" -s f -l file -d 'Take the stack\'s name from this file instead of `stack.yaml`' -r -F
+complete -c motif -n "__fish_motif_using_subcommand exec" -s p -l project-name -d 'Name the stack; then no file is needed' -r
+complete -c motif -n "__fish_motif_using_subcommand exec" -s u -l user -d 'Run as another user' -r
+complete -c motif -n "__fish_motif_using_subcommand exec" -s w -l workdir -d 'Run in another folder of the container' -r
+complete -c motif -n "__fish_motif_using_subcommand exec" -s e -l env -d 'Set an environment variable; may be repeated; `NAME` alone takes this process\'s value' -r
+complete -c motif -n "__fish_motif_using_subcommand exec" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand exec" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand exec" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand exec" -s i -l interactive -d 'Pass standard input on; the default when it is no terminal, or both ends are one'
+complete -c motif -n "__fish_motif_using_subcommand exec" -s t -l tty -d 'Give the program a terminal; the default when both ends are one'
+complete -c motif -n "__fish_motif_using_subcommand exec" -s T -l no-tty -d 'Give the program no terminal'
+complete -c motif -n "__fish_motif_using_subcommand exec" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand down" -s f -l file -d 'Read this stack instead of `stack.yaml`' -r -F
+complete -c motif -n "__fish_motif_using_subcommand down" -l set -d 'Give a parameter of the stack a value; may be repeated' -r
+complete -c motif -n "__fish_motif_using_subcommand down" -s p -l project-name -d 'Name the stack otherwise than its file does' -r
+complete -c motif -n "__fish_motif_using_subcommand down" -s t -l timeout -d 'Seconds from SIGTERM to SIGKILL, instead of each pod\'s own grace' -r
+complete -c motif -n "__fish_motif_using_subcommand down" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand down" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand down" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand down" -s v -l volumes -d 'Remove claims too'
+complete -c motif -n "__fish_motif_using_subcommand down" -l dry-run -d 'Print what would be done, and do nothing'
+complete -c motif -n "__fish_motif_using_subcommand down" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand down" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand export; and not __fish_seen_subcommand_from kubernetes help" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand export; and not __fish_seen_subcommand_from kubernetes help" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand export; and not __fish_seen_subcommand_from kubernetes help" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand export; and not __fish_seen_subcommand_from kubernetes help" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand export; and not __fish_seen_subcommand_from kubernetes help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand export; and not __fish_seen_subcommand_from kubernetes help" -f -a "kubernetes" -d 'Print the stack as Kubernetes objects, to be applied as they are'
+complete -c motif -n "__fish_motif_using_subcommand export; and not __fish_seen_subcommand_from kubernetes help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -s f -l file -d 'Read this stack instead of `stack.yaml`' -r -F
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -l set -d 'Give a parameter of the stack a value; may be repeated' -r
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -s p -l project-name -d 'Name the stack otherwise than its file does' -r
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -s n -l namespace -d 'Put every object into this namespace' -r
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -s o -l output -d 'Write a file for each object into a folder; `-` prints all of them' -r -f -a "(__fish_complete_directories)"
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -l registry -d 'Pull built and block images from here, such as `registry.example/team`' -r
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -l tag -d 'The tag of built images' -r
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -l format -d 'The form of the objects' -r -f -a "yaml\t'YAML documents'
+json\t'One JSON document'"
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -l report -d 'The form of what is said on stderr about the export' -r -f -a "text\t'Lines for people'
+json\t'One JSON document'"
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -l check -d 'Write nothing, and fail with a diff when the files in the folder are not what the stack gives'
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -l strict -d 'Fail, and write nothing, when anything isn\'t kept'
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from help" -f -a "kubernetes" -d 'Print the stack as Kubernetes objects, to be applied as they are'
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c motif -n "__fish_motif_using_subcommand inspect" -l format -d 'Print for people, or as one JSON document' -r -f -a "table\t'For people'
+json\t'One JSON document'"
+complete -c motif -n "__fish_motif_using_subcommand inspect" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand inspect" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand inspect" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand inspect" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand images" -l format -d 'Print for people, or as one JSON document' -r -f -a "table\t'For people'
+json\t'One JSON document'"
+complete -c motif -n "__fish_motif_using_subcommand images" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand images" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand images" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand images" -l load -d 'Load the block image and fill its volume first, so that the next `up` need not'
+complete -c motif -n "__fish_motif_using_subcommand images" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand images" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand prune" -l format -d 'Print for people, or as one JSON document' -r -f -a "table\t'For people'
+json\t'One JSON document'"
+complete -c motif -n "__fish_motif_using_subcommand prune" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand prune" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand prune" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand prune" -s a -l all -d 'Remove everything that no container uses, even what the next `up` would use again'
+complete -c motif -n "__fish_motif_using_subcommand prune" -l dry-run -d 'Print what would be removed, and remove nothing'
+complete -c motif -n "__fish_motif_using_subcommand prune" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand block" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand block" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand block" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand block" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand completions" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand completions" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand completions" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand completions" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand man" -s o -l output -d 'Write motif.1 and a page for every command into this folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand man" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand man" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand man" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand man" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "new" -d 'Write a project from a pattern'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "patterns" -d 'List the patterns, or show what one is, asks, promises and writes'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "check" -d 'Check a stack and report every problem at once'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "schema" -d 'Print the JSON Schema of stack.yaml'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "up" -d 'Build, load and start the stack\'s pods'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "ps" -d 'Show the stack\'s pods: what is ready, what restarts, what is published'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "logs" -d 'Show what the stack\'s containers wrote, in the order of its time'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "exec" -d 'Run a program in a container of the stack'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "down" -d 'Stop the stack\'s pods and remove all that the stack owns'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "export" -d 'Turn the stack into the files of another system'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "inspect" -d 'Show an image\'s interface: its parameters, ports, user and program'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "images" -d 'Show what motif keeps on the engine: block images, built images, volumes with the binary'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "prune" -d 'Remove images and volumes of motif that nothing uses any more'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "block" -d 'Run a building block: the programs that motif puts into containers'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "man" -d 'Print the manual page, or write one page a command'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up ps logs exec down export inspect images prune block completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c motif -n "__fish_motif_using_subcommand help; and __fish_seen_subcommand_from patterns" -f -a "show" -d 'Show what a pattern is, asks, promises and writes'
+complete -c motif -n "__fish_motif_using_subcommand help; and __fish_seen_subcommand_from export" -f -a "kubernetes" -d 'Print the stack as Kubernetes objects, to be applied as they are'

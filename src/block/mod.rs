@@ -1,0 +1,22 @@
+//! Building blocks: the programs that run inside containers. Imports nothing of the rest.
+
+mod catalogue;
+
+mod admin;
+mod duration;
+mod labels;
+mod listen;
+mod log;
+mod runtime;
+mod server;
+mod signal;
+mod size;
+
+mod http_echo;
+mod pause;
+mod probe;
+mod proxy;
+mod swap;
+
+pub use catalogue::{Entry, Error, Flag, Outcome, catalogue, run};
+pub use labels::labels;

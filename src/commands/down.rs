@@ -1,0 +1,68 @@
+//! `motif down`.
+
+use clap::Args;
+
+use super::engine::{failed, runtime};
+use super::stack_args::StackArgs;
+use crate::engine::Events;
+use crate::engine::docker::Docker;
+use crate::engine::docker::down::removal;
+use crate::terminal::{Exit, Failure, Printer, progress};
+
+/// Stop the stack's pods and remove all that the stack owns
+///
+/// Claims stay: they hold what a pod wrote to keep.
+/// Images stay too.
+/// With --project-name it needs no stack.yaml.
+#[derive(Debug, Args)]
+pub struct DownArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+    /// Remove claims too
+    #[arg(short, long)]
+    volumes: bool,
+    /// Seconds from SIGTERM to SIGKILL, instead of each pod's own grace
+    #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(i32).range(0..))]
+    timeout: Option<i32>,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Takes the stack down.
+pub fn run(args: &DownArgs, host: Option<&str>, printer: Printer) -> Result<Exit, Failure> {
+    let stack = match &args.stack.project_name {
+        Some(name) => name.clone(),
+        None => args.stack.load_quietly()?.loaded.stack.name().to_string(),
+    };
+    runtime()?.block_on(down(args, host, &stack, printer))
+}
+
+async fn down(args: &DownArgs, host: Option<&str>, stack: &str, printer: Printer) -> Result<Exit, Failure> {
+    let docker = Docker::connect(host)
+        .await
+        .map_err(|error| failed(error.into()))?;
+    let observed = docker.observe(stack).await.map_err(failed)?;
+    let removal = removal(stack, &observed, args.volumes);
+    if args.dry_run {
+        printer.data(removal.to_string())?;
+        return Ok(Exit::Done);
+    }
+    if removal.is_empty() {
+        printer.status(format!("nothing of stack {stack} stands"));
+        return Ok(Exit::Done);
+    }
+    let kept = removal.kept.clone();
+    let (events, receiver) = Events::channel();
+    let shown = tokio::spawn(progress::show(receiver, printer));
+    let result = docker.down(removal, args.timeout, &events).await;
+    drop(events);
+    let _ = shown.await;
+    result.map_err(failed)?;
+    for volume in kept {
+        printer.status(format!(
+            "volume {volume} stays; `motif down --volumes` removes it"
+        ));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,168 @@
+//! `motif ps`.
+
+use clap::Args;
+use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
+
+use super::engine::{failed, runtime};
+use super::selection::SelectionArgs;
+use crate::engine::observed::{Port, Status};
+use crate::engine::overview::{Member, Overview, overview};
+use crate::terminal::{Exit, Failure, Format, Printer, table};
+
+/// Show the stack's pods: what is ready, what restarts, what is published
+///
+/// One row for each replica, then one for each service that has a proxy.
+#[derive(Debug, Args)]
+pub struct PsArgs {
+    #[command(flatten)]
+    selection: SelectionArgs,
+    /// Show replicas that ended well too
+    #[arg(short, long)]
+    all: bool,
+    /// Print for people, or as one JSON document with every container
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+}
+
+/// Shows the stack's pods.
+pub fn run(args: &PsArgs, host: Option<&str>, printer: Printer) -> Result<Exit, Failure> {
+    let (members, name) = runtime()?.block_on(async {
+        let (docker, name) = args.selection.open(host).await?;
+        let members = docker.list(&name).await.map_err(failed)?;
+        Ok::<_, Failure>((members, name))
+    })?;
+    let mut replicas = overview(members);
+    let is_empty = replicas.is_empty();
+    replicas.retain(|replica| args.all || !replica.is_completed());
+    match args.format {
+        Format::Json => {
+            let document = Value::Array(replicas.iter().map(document).collect());
+            printer.data(format!("{document:#}\n"))?;
+        }
+        Format::Table => {
+            let now = OffsetDateTime::now_utc();
+            let rows: Vec<Vec<String>> = replicas.iter().map(|replica| row(replica, now)).collect();
+            printer.data(table(
+                &["POD", "READY", "STATUS", "RESTARTS", "AGE", "PORTS", "IMAGE"],
+                &rows,
+            ))?;
+            if is_empty {
+                printer.status(format!(
+                    "nothing of stack `{name}` stands on the engine; `motif up` starts it"
+                ));
+            } else if replicas.is_empty() {
+                printer.status("everything ended well; `--all` shows it");
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn row(replica: &Overview, now: OffsetDateTime) -> Vec<String> {
+    let (ready, all) = replica.ready();
+    vec![
+        replica.name(),
+        format!("{ready}/{all}"),
+        replica.state(),
+        replica.restarts().to_string(),
+        replica
+            .created()
+            .map(|created| age(now - created))
+            .unwrap_or_default(),
+        replica.ports.iter().map(published).collect::<Vec<_>>().join(", "),
+        replica.images().join(", "),
+    ]
+}
+
+fn published(port: &Port) -> String {
+    let protocol = if port.udp { "udp" } else { "tcp" };
+    let address = if port.address.contains(':') {
+        format!("[{}]", port.address)
+    } else {
+        port.address.clone()
+    };
+    format!("{address}:{}->{}/{protocol}", port.host, port.container)
+}
+
+/// A duration as precise as it matters, as kubectl prints it.
+pub fn age(age: Duration) -> String {
+    let seconds = age.whole_seconds().max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
+    let pair = |whole: i64, unit: char, rest: i64, small: char| match rest {
+        0 => format!("{whole}{unit}"),
+        rest => format!("{whole}{unit}{rest}{small}"),
+    };
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..600 => pair(minutes, 'm', seconds % 60, 's'),
+        600..10_800 => format!("{minutes}m"),
+        10_800..28_800 => pair(hours, 'h', minutes % 60, 'm'),
+        28_800..172_800 => format!("{hours}h"),
+        172_800..691_200 => pair(days, 'd', hours % 24, 'h'),
+        _ => format!("{days}d"),
+    }
+}
+
+fn document(replica: &Overview) -> Value {
+    let (ready, all) = replica.ready();
+    json!({
+        "name": replica.name(),
+        "kind": if replica.is_service { "service" } else { "pod" },
+        "pod": replica.pod,
+        "replica": replica.replica,
+        "ready": ready,
+        "containers": all,
+        "status": replica.state(),
+        "restarts": replica.restarts(),
+        "created": replica.created().and_then(|created| created.format(&Rfc3339).ok()),
+        "ports": replica.ports.iter().map(|port| json!({
+            "address": port.address,
+            "host": port.host,
+            "container": port.container,
+            "protocol": if port.udp { "udp" } else { "tcp" },
+        })).collect::<Vec<_>>(),
+        "members": replica.members.iter().map(member).collect::<Vec<_>>(),
+    })
+}
+
+fn member(member: &Member) -> Value {
+    json!({
+        "name": member.labels.container,
+        "role": member.labels.role.as_str(),
+        "status": member.state(),
+        "probes": member.health.as_str(),
+        "exitCode": match member.status {
+            Status::Exited(code) => Some(code),
+            _ => None,
+        },
+        "restarts": member.restarts,
+        "image": member.image,
+        "container": member.name,
+        "id": member.id,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_as_precise_as_it_matters() {
+        for (seconds, expect) in [
+            (-1, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (125, "2m5s"),
+            (600, "10m"),
+            (10_800, "3h"),
+            (11_100, "3h5m"),
+            (36_000, "10h"),
+            (176_400, "2d1h"),
+            (1_000_000, "11d"),
+        ] {
+            assert_eq!(age(Duration::seconds(seconds)), expect);
+        }
+    }
+}

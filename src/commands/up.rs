@@ -1,0 +1,237 @@
+//! `motif up`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+use time::OffsetDateTime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::engine::{failed, failures, runtime};
+use super::stack_args::{LoadedStack, StackArgs};
+use crate::engine::Events;
+use crate::engine::docker::Docker;
+use crate::engine::docker::down::targets;
+use crate::engine::docker::stop::Ending;
+use crate::engine::docker::up::{Address, Prepared, Request, Wait};
+use crate::engine::observed::Observed;
+use crate::stack::Stack;
+use crate::terminal::{Exit, Failure, Format, Printer, progress};
+
+/// Build, load and start the stack's pods
+///
+/// Shows what the containers write until Ctrl-C, which stops them in order; a second Ctrl-C kills them.
+/// With --detach it returns when they are started, with --wait when they are ready.
+/// What is right already is left alone: run it again after every change.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub struct UpArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+    /// Return when the pods are started
+    #[arg(short, long)]
+    detach: bool,
+    /// Return when the pods are ready; implies --detach
+    #[arg(long)]
+    wait: bool,
+    /// How long --wait waits
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    wait_timeout: Duration,
+    /// Build images although nothing changed
+    #[arg(long)]
+    build: bool,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Run another number of replicas of a pod
+    #[arg(long, value_name = "POD=N", value_parser = scale)]
+    scale: Vec<(String, u32)>,
+    /// Remove containers that the stack has no more
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set,
+        num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    remove_orphans: bool,
+    /// The form of what is printed at the end
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    format: Format,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "a duration is a number with a unit: 500ms, 60s, 2m".to_owned())?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" | "" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number * 60)),
+        _ => Err("a duration's unit is ms, s or m".to_owned()),
+    }
+}
+
+fn scale(text: &str) -> Result<(String, u32), String> {
+    let (pod, count) = text.split_once('=').ok_or("say it as `pod=3`")?;
+    let count = count
+        .parse()
+        .map_err(|_| format!("`{count}` is no number of replicas"))?;
+    Ok((pod.to_owned(), count))
+}
+
+/// Brings the stack up.
+pub fn run(args: &UpArgs, host: Option<&str>, printer: Printer) -> Result<Exit, Failure> {
+    let LoadedStack { loaded, folder } = args.stack.load(printer)?;
+    runtime()?.block_on(up(args, host, &loaded.stack, &folder, printer))
+}
+
+async fn up(
+    args: &UpArgs,
+    host: Option<&str>,
+    stack: &Stack,
+    project: &Path,
+    printer: Printer,
+) -> Result<Exit, Failure> {
+    let docker = Docker::connect(host)
+        .await
+        .map_err(|error| failed(error.into()))?;
+    let (events, receiver) = Events::channel();
+    let shown = tokio::spawn(progress::show(receiver, printer));
+    let result = bring_up(args, stack, project, &docker, &events, printer).await;
+    // The last sender: what is left to show is shown before anything else is said.
+    drop(events);
+    let _ = shown.await;
+    result
+}
+
+async fn bring_up(
+    args: &UpArgs,
+    stack: &Stack,
+    project: &Path,
+    docker: &Docker,
+    events: &Events,
+    printer: Printer,
+) -> Result<Exit, Failure> {
+    let began = OffsetDateTime::now_utc();
+    let request = Request {
+        stack,
+        project,
+        scale: &args.scale.iter().cloned().collect(),
+        rebuilds: args.build,
+        removes_orphans: args.remove_orphans,
+        is_dry: args.dry_run,
+        block_labels: &crate::block::labels(),
+    };
+    let prepared = docker
+        .prepare(&request, events)
+        .await
+        .map_err(|errors| failures(errors, printer))?;
+    if args.dry_run {
+        match args.format {
+            Format::Json => print_json(&prepared, &[], printer)?,
+            Format::Table => printer.data(prepared.plan.to_string())?,
+        }
+        return Ok(Exit::Done);
+    }
+    let is_detached = args.detach || args.wait;
+    let wait = match (args.wait, args.detach) {
+        (true, _) => Wait::Ready(args.wait_timeout),
+        (false, true) => Wait::Started,
+        (false, false) => Wait::Attached,
+    };
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        done = docker.up(&prepared, wait, events) => done.map_err(failed)?,
+        // Whatever stands is left as it is: the next run goes on from there.
+        _ = interrupt.recv() => return Ok(Exit::Interrupted),
+        _ = terminate.recv() => return Ok(Exit::Interrupted),
+    }
+    for line in docker.exposed_ports(&prepared).await {
+        events.warning(line);
+    }
+    if is_detached {
+        warn_of_liveness(stack, events);
+    }
+    if wait == Wait::Started {
+        for job in &prepared.plan.jobs {
+            events.warning(format!(
+                "job `{}` was started, but nobody counts its runs or tries again: `motif up --wait` does",
+                job.name
+            ));
+        }
+    }
+    let addresses = docker.addresses(&prepared.desired).await.map_err(failed)?;
+    match args.format {
+        Format::Json => print_json(&prepared, &addresses, printer)?,
+        Format::Table => {
+            if prepared.plan.is_empty() {
+                printer.status(format!("stack {} is up to date", stack.name()));
+            }
+            for address in &addresses {
+                printer.data(format!("{}\n", address.url))?;
+            }
+        }
+    }
+    if is_detached {
+        return Ok(Exit::Done);
+    }
+    let observed = docker.observe(stack.name().as_str()).await.map_err(failed)?;
+    tokio::select! {
+        done = attend(docker, &prepared, &observed, began, events) => return done.map(|()| Exit::Done),
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    printer.status("stopping; Ctrl-C again kills");
+    let observed = docker.observe(stack.name().as_str()).await.map_err(failed)?;
+    let ending = Ending {
+        grace: None,
+        removes: false,
+    };
+    tokio::select! {
+        done = docker.end(targets(&observed), ending, events) => done.map_err(failed)?,
+        _ = interrupt.recv() => docker.kill(&targets(&observed).concat()).await,
+    }
+    Ok(Exit::Interrupted)
+}
+
+/// Shows what the pods write and runs the jobs, until all have ended.
+async fn attend(
+    docker: &Docker,
+    prepared: &Prepared,
+    observed: &Observed,
+    began: OffsetDateTime,
+    events: &Events,
+) -> Result<(), Failure> {
+    let jobs = docker.run_jobs(prepared, true, events);
+    let (jobs, ()) = tokio::join!(jobs, docker.follow(observed, began, events));
+    jobs.map_err(failed)
+}
+
+/// Nothing watches liveness while motif is away; saying so is the least.
+fn warn_of_liveness(stack: &Stack, events: &Events) {
+    let names: Vec<String> = stack
+        .pods()
+        .iter()
+        .flat_map(|pod| pod.spec.containers.iter().map(move |container| (pod, container)))
+        .filter(|(_, container)| container.probes.live.is_some())
+        .map(|(pod, container)| format!("`{}/{}`", pod.name, container.name))
+        .collect();
+    if !names.is_empty() {
+        events.warning(format!(
+            "nothing acts on the liveness probe of {} yet: on this engine a container is started again when it ends, not when it hangs",
+            names.join(", ")
+        ));
+    }
+}
+
+fn print_json(prepared: &Prepared, addresses: &[Address], printer: Printer) -> Result<(), Failure> {
+    let steps: Vec<String> = prepared.plan.to_string().lines().map(str::to_owned).collect();
+    let document = json!({
+        "stack": prepared.desired.stack,
+        "changed": !prepared.plan.is_empty(),
+        "steps": steps,
+        "addresses": addresses,
+    });
+    printer.data(format!("{document:#}\n"))?;
+    Ok(())
+}

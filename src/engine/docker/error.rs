@@ -1,0 +1,215 @@
+//! What can go wrong with the engine: one variant per intent or finding, never bollard's own words alone.
+
+use super::build::BuildError;
+use super::{ConnectionError, ContainerFailure};
+use crate::engine::binary::{self, BinaryError};
+use crate::engine::{desired, plan, secrets};
+
+/// Why the engine did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No engine answers.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// The running program can't be put into an image.
+    #[error(transparent)]
+    Binary(#[from] BinaryError),
+    /// The engine's machine can't run the running program.
+    #[error("the engine runs `{engine}` programs, and this `motif` is built for `{binary}`")]
+    OtherPlatform {
+        /// The engine's system and architecture.
+        engine: String,
+        /// The program's.
+        binary: String,
+    },
+    /// The volume with the binary never became whole.
+    #[error("the volume `{volume}` holds only a part of the binary, and it is in use")]
+    HalfMade {
+        /// Its name.
+        volume: String,
+    },
+    /// An image could not be built.
+    #[error(transparent)]
+    Build(Box<BuildError>),
+    /// Something that the engine just made isn't there.
+    #[error("{what} vanished while it was made")]
+    Vanished {
+        /// What it is.
+        what: String,
+    },
+    /// A container is not what it should be.
+    #[error(transparent)]
+    Container(#[from] Box<ContainerFailure>),
+    /// The stack can't be turned into Docker objects.
+    #[error(transparent)]
+    Desired(Box<desired::Error>),
+    /// Something stands in the plan's way.
+    #[error(transparent)]
+    Plan(Box<plan::Error>),
+    /// Too many runs of a job failed.
+    #[error("job `{job}` failed: {failed} of its runs did")]
+    Job {
+        /// The job.
+        job: String,
+        /// How many runs failed.
+        failed: u32,
+        /// Why the last one did.
+        #[source]
+        source: Box<Error>,
+    },
+    /// A job took too long.
+    #[error("job `{job}` did not end within {} s", deadline.as_secs())]
+    JobDeadline {
+        /// The job.
+        job: String,
+        /// The time that it has.
+        deadline: std::time::Duration,
+    },
+    /// A secret has no value.
+    #[error(transparent)]
+    Secret(Box<secrets::Error>),
+    /// An archive for a volume can't be put together.
+    #[error("failed to put files for a volume together")]
+    Archive(#[from] std::io::Error),
+    /// A port of the host is taken.
+    #[error("port {port} of {address} is taken{}", holder.as_ref().map(|holder| format!(" by {holder}")).unwrap_or_default())]
+    PortTaken {
+        /// The host's address.
+        address: String,
+        /// The port.
+        port: u16,
+        /// The service that publishes it.
+        service: String,
+        /// Who has it, where that could be found out.
+        holder: Option<String>,
+    },
+    /// The engine refused a call.
+    #[error("failed to {intent}")]
+    Call {
+        /// What the call was for: ``create container `shop-web-0` ``.
+        intent: String,
+        /// The engine's answer.
+        #[source]
+        source: Answer,
+    },
+}
+
+impl From<desired::Error> for Error {
+    fn from(error: desired::Error) -> Self {
+        Self::Desired(Box::new(error))
+    }
+}
+
+impl From<plan::Error> for Error {
+    fn from(error: plan::Error) -> Self {
+        Self::Plan(Box::new(error))
+    }
+}
+
+impl From<secrets::Error> for Error {
+    fn from(error: secrets::Error) -> Self {
+        Self::Secret(Box::new(error))
+    }
+}
+
+impl From<ContainerFailure> for Error {
+    fn from(failure: ContainerFailure) -> Self {
+        Self::Container(Box::new(failure))
+    }
+}
+
+/// The engine's answer to a call that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Answer {
+    /// It said why.
+    #[error("{message}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The reason.
+        message: String,
+    },
+    /// Something else.
+    #[error(transparent)]
+    Other(Box<bollard::errors::Error>),
+}
+
+impl From<bollard::errors::Error> for Answer {
+    fn from(error: bollard::errors::Error) -> Self {
+        match error {
+            bollard::errors::Error::DockerResponseServerError { status_code, message } => Self::Refused {
+                status: status_code,
+                message,
+            },
+            other => Self::Other(Box::new(other)),
+        }
+    }
+}
+
+impl Error {
+    /// The HTTP status of the engine's refusal.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Call {
+                source: Answer::Refused { status, .. },
+                ..
+            } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// The engine's reason for a refusal.
+    pub fn answer(&self) -> Option<&str> {
+        match self {
+            Self::Call {
+                source: Answer::Refused { message, .. },
+                ..
+            } => Some(message),
+            _ => None,
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Container(failure) => Some(failure.hint()),
+            Self::Job { source, .. } => source.hint(),
+            Self::JobDeadline { job, .. } => Some(format!(
+                "see what it does with `motif logs {job}`; `deadline:` says how long it may take"
+            )),
+            Self::Desired(error) => error.hint(),
+            Self::Plan(error) => Some(error.hint()),
+            Self::Secret(error) => error.hint(),
+            Self::PortTaken { service, .. } => Some(format!(
+                "stop what has it, or publish service `{service}` on another port; 0 lets the engine choose"
+            )),
+            Self::Connection(error) => error.hint(),
+            Self::Binary(error) => error.hint(),
+            Self::Build(error) => error.hint(),
+            Self::OtherPlatform { engine, .. } => Some(format!(
+                "set `{}` to a static `{engine}` program of the same version",
+                binary::VARIABLE
+            )),
+            Self::HalfMade { volume } => Some(format!(
+                "stop what uses it (`docker ps -a --filter volume={volume}`), then `docker volume rm {volume}`"
+            )),
+            Self::Vanished { .. } => Some("run the command again".to_owned()),
+            Self::Call { .. } | Self::Archive(_) => None,
+        }
+    }
+}
+
+/// Says what a call to the engine is for, where it is made.
+pub trait Intent<T> {
+    /// Turns bollard's error into one that names the intent.
+    fn intent(self, intent: impl FnOnce() -> String) -> Result<T, Error>;
+}
+
+impl<T> Intent<T> for Result<T, bollard::errors::Error> {
+    fn intent(self, intent: impl FnOnce() -> String) -> Result<T, Error> {
+        self.map_err(|error| Error::Call {
+            intent: intent(),
+            source: error.into(),
+        })
+    }
+}

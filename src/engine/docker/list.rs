@@ -1,0 +1,104 @@
+//! Turns a stack's name into its containers, as a person asks about them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bollard::models::{ContainerInspectResponse, ContainerSummary, HealthStatusEnum};
+use bollard::query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder};
+use futures_util::future::join_all;
+use time::OffsetDateTime;
+
+use super::{Docker, Error, Intent, observe};
+use crate::engine::labels::{self, Labels, Role};
+use crate::engine::overview::{Health, Member};
+
+/// How long a container that just started may take to say how it is.
+const FIRST_ANSWER: Duration = Duration::from_secs(1);
+
+impl Docker {
+    /// The containers of a stack, ended ones too: one question, then one for each, all at once.
+    pub async fn list(&self, stack: &str) -> Result<Vec<Member>, Error> {
+        let summaries = self.summaries(&format!("{}={stack}", labels::STACK)).await?;
+        let members = join_all(summaries.iter().map(|summary| self.member(summary))).await;
+        Ok(members.into_iter().flatten().collect())
+    }
+
+    /// The labels of a stack's containers, ended ones too: one question.
+    pub async fn summary(&self, stack: &str) -> Result<Vec<Labels>, Error> {
+        let summaries = self.summaries(&format!("{}={stack}", labels::STACK)).await?;
+        Ok(summaries
+            .iter()
+            .filter_map(|summary| Labels::read(summary.labels.as_ref()?))
+            .collect())
+    }
+
+    /// The names of the stacks that have containers, sorted.
+    pub async fn stacks(&self) -> Result<Vec<String>, Error> {
+        let summaries = self.summaries(labels::STACK).await?;
+        let mut names: Vec<String> = summaries
+            .iter()
+            .filter_map(|summary| Some(Labels::read(summary.labels.as_ref()?)?.stack))
+            .collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    pub(super) async fn summaries(&self, label: &str) -> Result<Vec<ContainerSummary>, Error> {
+        let options = ListContainersOptionsBuilder::default()
+            .all(true)
+            .filters(&HashMap::from([("label", vec![label])]))
+            .build();
+        self.client
+            .list_containers(Some(options))
+            .await
+            .intent(|| "list containers".to_owned())
+    }
+
+    async fn member(&self, summary: &ContainerSummary) -> Option<Member> {
+        let container = observe::container(summary)?;
+        // The list knows neither restarts nor probes. What vanished meanwhile is left out.
+        let inspected = match container.labels.role {
+            Role::Carrier => ContainerInspectResponse::default(),
+            _ => self
+                .client
+                .inspect_container(&container.id, None::<InspectContainerOptions>)
+                .await
+                .ok()?,
+        };
+        let image = container
+            .fields
+            .get("image")
+            .and_then(|image| image.rsplit_once('@'));
+        let image = image.map(|(name, _)| name.to_owned());
+        let mut health = inspected.state.and_then(|state| state.health?.status);
+        // The engine asks for the first time when the interval is over; whoever looks wants to know now.
+        if health == Some(HealthStatusEnum::STARTING) {
+            let test = inspected.config.and_then(|config| config.healthcheck?.test);
+            if let Some([kind, command @ ..]) = test.as_deref()
+                && kind == "CMD"
+                && let Ok((0, _)) = self.run_in(&container.id, command, FIRST_ANSWER).await
+            {
+                health = Some(HealthStatusEnum::HEALTHY);
+            }
+        }
+        Some(Member {
+            image: image.or_else(|| summary.image.clone()).unwrap_or_default(),
+            status: container.status,
+            health: match health {
+                Some(HealthStatusEnum::STARTING) => Health::Starting,
+                Some(HealthStatusEnum::HEALTHY) => Health::Ready,
+                Some(HealthStatusEnum::UNHEALTHY) => Health::Unready,
+                Some(HealthStatusEnum::NONE | HealthStatusEnum::EMPTY) | None => Health::Unknown,
+            },
+            restarts: inspected.restart_count.unwrap_or_default(),
+            created: summary
+                .created
+                .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok()),
+            ports: container.ports,
+            id: container.id,
+            name: container.name,
+            labels: container.labels,
+        })
+    }
+}

@@ -1,0 +1,329 @@
+//! Turns a stack's containers into one line for each replica: how many are ready, and what it is doing.
+
+use std::collections::BTreeMap;
+
+use time::OffsetDateTime;
+
+use super::labels::{Labels, Role};
+use super::observed::{Port, Status};
+
+/// A container as a person asks about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The engine's id.
+    pub id: String,
+    /// Its name on the engine.
+    pub name: String,
+    /// Its labels.
+    pub labels: Labels,
+    /// Its image, as the stack names it.
+    pub image: String,
+    /// Whether it runs.
+    pub status: Status,
+    /// What its probes say.
+    pub health: Health,
+    /// How often the engine started it again.
+    pub restarts: i64,
+    /// When it was made.
+    pub created: Option<OffsetDateTime>,
+    /// What it publishes on the host.
+    pub ports: Vec<Port>,
+}
+
+/// What a container's probes say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It has none.
+    Unknown,
+    /// They have not passed yet.
+    Starting,
+    /// They pass.
+    Ready,
+    /// They fail.
+    Unready,
+}
+
+impl Health {
+    /// In a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "none",
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Unready => "unready",
+        }
+    }
+}
+
+impl Member {
+    /// Whether it counts as ready.
+    pub fn is_ready(&self) -> bool {
+        self.status == Status::Running && matches!(self.health, Health::Unknown | Health::Ready)
+    }
+
+    /// In a word or two.
+    pub fn state(&self) -> String {
+        match self.status {
+            Status::Created => "created".to_owned(),
+            Status::Paused => "paused".to_owned(),
+            Status::Restarting => "restarting".to_owned(),
+            Status::Dead => "dead".to_owned(),
+            Status::Exited(0) => "completed".to_owned(),
+            Status::Exited(code) => format!("exited ({code})"),
+            Status::Running => match self.health {
+                Health::Unknown | Health::Ready => "running".to_owned(),
+                Health::Starting => "starting".to_owned(),
+                Health::Unready => "not ready".to_owned(),
+            },
+        }
+    }
+}
+
+/// A replica of a pod, or the proxy of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overview {
+    /// The pod, job or service.
+    pub pod: String,
+    /// The replica's index, from 0.
+    pub replica: u32,
+    /// Whether it holds a service.
+    pub is_service: bool,
+    /// Its containers in the order of their start, without those that only hold the pod together.
+    pub members: Vec<Member>,
+    /// What it publishes on the host.
+    pub ports: Vec<Port>,
+}
+
+impl Overview {
+    /// `web-0`, or `service/web`.
+    pub fn name(&self) -> String {
+        if self.is_service {
+            format!("service/{}", self.pod)
+        } else {
+            format!("{}-{}", self.pod, self.replica)
+        }
+    }
+
+    /// The containers that count: init containers are done when the others run.
+    fn lasting(&self) -> impl Iterator<Item = &Member> {
+        self.members
+            .iter()
+            .filter(|member| member.labels.role != Role::Init)
+    }
+
+    /// How many containers are ready, of how many.
+    pub fn ready(&self) -> (usize, usize) {
+        (
+            self.lasting().filter(|member| member.is_ready()).count(),
+            self.lasting().count(),
+        )
+    }
+
+    /// Whether it ended and nothing is wrong.
+    pub fn is_completed(&self) -> bool {
+        self.state() == "completed"
+    }
+
+    /// What it is doing, in a word or two: the worst of its containers.
+    pub fn state(&self) -> String {
+        for init in self
+            .members
+            .iter()
+            .filter(|member| member.labels.role == Role::Init)
+        {
+            match init.status {
+                Status::Exited(0) | Status::Created => {}
+                Status::Exited(code) => return format!("init failed ({code})"),
+                _ => return "initializing".to_owned(),
+            }
+        }
+        let mut mains = self
+            .members
+            .iter()
+            .filter(|member| matches!(member.labels.role, Role::Main | Role::Proxy))
+            .peekable();
+        // A job's sidecars end after it, by a signal: they say nothing about it.
+        if mains.peek().is_some() && mains.all(|main| main.status == Status::Exited(0)) {
+            return "completed".to_owned();
+        }
+        let rank = |member: &&Member| match member.status {
+            Status::Dead => 0,
+            Status::Exited(code) if code != 0 => 1,
+            Status::Restarting => 2,
+            Status::Created => 3,
+            Status::Paused => 4,
+            Status::Exited(_) => 5,
+            Status::Running => match member.health {
+                Health::Unready => 6,
+                Health::Starting => 7,
+                Health::Unknown | Health::Ready => 8,
+            },
+        };
+        self.lasting()
+            .min_by_key(rank)
+            .map_or_else(|| "created".to_owned(), Member::state)
+    }
+
+    /// How often its containers were started again.
+    pub fn restarts(&self) -> i64 {
+        self.members.iter().map(|member| member.restarts).sum()
+    }
+
+    /// When its first container was made.
+    pub fn created(&self) -> Option<OffsetDateTime> {
+        self.members.iter().filter_map(|member| member.created).min()
+    }
+
+    /// The images of what it is for.
+    pub fn images(&self) -> Vec<&str> {
+        let mut images: Vec<&str> = self
+            .members
+            .iter()
+            .filter(|member| matches!(member.labels.role, Role::Main | Role::Proxy))
+            .map(|member| member.image.as_str())
+            .collect();
+        images.dedup();
+        images
+    }
+}
+
+/// Groups containers by replica: pods by name, then the proxies of services.
+pub fn overview(members: Vec<Member>) -> Vec<Overview> {
+    let mut replicas: BTreeMap<(bool, String, u32), Overview> = BTreeMap::new();
+    for member in members {
+        let labels = &member.labels;
+        if labels.role == Role::Carrier {
+            continue;
+        }
+        let is_service = labels.role == Role::Proxy;
+        let key = (is_service, labels.pod.clone(), labels.replica);
+        let replica = replicas.entry(key).or_insert_with(|| Overview {
+            pod: labels.pod.clone(),
+            replica: labels.replica,
+            is_service,
+            members: Vec::new(),
+            ports: Vec::new(),
+        });
+        replica.ports.extend(member.ports.iter().cloned());
+        if labels.role != Role::Infra {
+            replica.members.push(member);
+        }
+    }
+    let mut replicas: Vec<Overview> = replicas.into_values().collect();
+    for replica in &mut replicas {
+        replica.members.sort_by(|one, other| {
+            let key = |member: &Member| (member.labels.position, member.labels.role, member.name.clone());
+            key(one).cmp(&key(other))
+        });
+        replica.ports.sort();
+        replica.ports.dedup();
+    }
+    replicas
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(pod: &str, replica: u32, role: Role, status: Status, health: Health) -> Member {
+        Member {
+            id: String::new(),
+            name: format!("{pod}-{replica}-{}", role.as_str()),
+            labels: Labels {
+                stack: "shop".to_owned(),
+                pod: pod.to_owned(),
+                replica,
+                container: "app".to_owned(),
+                role,
+                position: 0,
+                hash: String::new(),
+            },
+            image: format!("{}:1", role.as_str()),
+            status,
+            health,
+            restarts: 1,
+            created: None,
+            ports: Vec::new(),
+        }
+    }
+
+    #[track_caller]
+    fn check(members: &[(Role, Status, Health)], expect: &str) {
+        let members = members
+            .iter()
+            .map(|(role, status, health)| member("web", 0, *role, *status, *health))
+            .collect();
+        let [replica] = &overview(members)[..] else {
+            panic!("one replica");
+        };
+        let (ready, all) = replica.ready();
+        assert_eq!(format!("{ready}/{all} {}", replica.state()), expect);
+    }
+
+    #[test]
+    fn a_replica_is_as_well_as_its_worst_container() {
+        use Health::{Ready, Starting, Unknown, Unready};
+        use Role::{Infra, Init, Main, Proxy, Sidecar};
+        use Status::{Created, Exited, Paused, Restarting, Running};
+        check(
+            &[
+                (Infra, Running, Unknown),
+                (Main, Running, Ready),
+                (Sidecar, Running, Unknown),
+            ],
+            "2/2 running",
+        );
+        check(
+            &[(Main, Running, Ready), (Sidecar, Running, Starting)],
+            "1/2 starting",
+        );
+        check(
+            &[(Main, Running, Unready), (Sidecar, Running, Starting)],
+            "0/2 not ready",
+        );
+        check(
+            &[(Main, Restarting, Unready), (Sidecar, Running, Ready)],
+            "1/2 restarting",
+        );
+        check(
+            &[(Main, Exited(137), Unknown), (Sidecar, Running, Ready)],
+            "1/2 exited (137)",
+        );
+        check(
+            &[(Init, Exited(0), Unknown), (Main, Running, Ready)],
+            "1/1 running",
+        );
+        check(
+            &[(Init, Running, Unknown), (Main, Created, Unknown)],
+            "0/1 initializing",
+        );
+        check(
+            &[(Init, Exited(1), Unknown), (Main, Created, Unknown)],
+            "0/1 init failed (1)",
+        );
+        check(
+            &[(Main, Exited(0), Unknown), (Sidecar, Exited(143), Unknown)],
+            "0/2 completed",
+        );
+        check(&[(Main, Paused, Ready)], "0/1 paused");
+        check(&[(Proxy, Running, Ready)], "1/1 running");
+        check(&[(Infra, Running, Unknown)], "0/0 created");
+    }
+
+    #[test]
+    fn replicas_are_in_order_and_services_come_last() {
+        let running = |pod: &str, replica, role| member(pod, replica, role, Status::Running, Health::Unknown);
+        let found = overview(vec![
+            running("web", 10, Role::Main),
+            running("web", 0, Role::Proxy),
+            running("web", 2, Role::Main),
+            running("web", 2, Role::Infra),
+            running("db", 0, Role::Main),
+            running("carrier", 0, Role::Carrier),
+        ]);
+        let names: Vec<String> = found.iter().map(Overview::name).collect();
+        assert_eq!(names, ["db-0", "web-2", "web-10", "service/web"]);
+        assert_eq!(found[1].images(), ["main:1"]);
+        assert_eq!(found[1].restarts(), 1);
+    }
+}

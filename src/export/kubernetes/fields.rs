@@ -1,0 +1,490 @@
+//! What each field of a stack becomes on a cluster: the ground of the report and of `docs/export.md`.
+
+use crate::export::Field;
+use crate::export::Verdict::{Approximated, Dropped, Kept};
+
+/// A row that no line of a report is made from.
+const fn kept(path: &'static str, when: &'static str, becomes: &'static str, why: &'static str) -> Field {
+    Field {
+        path,
+        when,
+        verdict: Kept,
+        becomes,
+        why,
+    }
+}
+
+const fn approximated(
+    path: &'static str,
+    when: &'static str,
+    becomes: &'static str,
+    why: &'static str,
+) -> Field {
+    Field {
+        path,
+        when,
+        verdict: Approximated,
+        becomes,
+        why,
+    }
+}
+
+const fn dropped(path: &'static str, when: &'static str, why: &'static str) -> Field {
+    Field {
+        path,
+        when,
+        verdict: Dropped,
+        becomes: "nothing",
+        why,
+    }
+}
+
+pub const HOSTNAME: Field = dropped(
+    "pods.<pod>.hostname",
+    "with `stable: true`",
+    "a StatefulSet gives each replica its own name as host name",
+);
+pub const REPLICA_NAMES: Field = approximated(
+    "pods.<pod>.stable",
+    "with services, none of them headless",
+    "`StatefulSet`, and a headless `Service` of its own",
+    "only a headless service names replicas (`cache-0.cache`) on a cluster",
+);
+pub const DURATION: Field = approximated(
+    "any duration",
+    "not in whole seconds",
+    "the next whole second",
+    "a cluster counts in whole seconds, and at least 1 s between the tries of a probe",
+);
+pub const BUILD: Field = kept(
+    "pods.<pod>.containers.<container>.build",
+    "",
+    "`image: <registry>/<stack>-<pod>-<container>:<tag>`",
+    "the image is to be pushed; without `--registry` it has to be on every node, and is never pulled",
+);
+pub const BLOCK: Field = kept(
+    "pods.<pod>.containers.<container>.block",
+    "",
+    "`image: <registry>/motif-block:<version>`",
+    "the image is to be pushed; without `--registry` it has to be on every node, and is never pulled",
+);
+pub const SHARED_CLAIM: Field = approximated(
+    "pods.<pod>.volumes.<volume>.claim",
+    "more than one replica at a time, without `stable: true`",
+    "`PersistentVolumeClaim` with `ReadWriteMany`",
+    "replicas on several nodes share it, which few storage classes can do",
+);
+pub const PUBLISH: Field = dropped(
+    "services.<service>.publish",
+    "",
+    "a `ClusterIP` service is reached from inside the cluster only",
+);
+pub const HEADLESS_AFFINITY: Field = dropped(
+    "services.<service>.affinity",
+    "`client`, with `headless: true`",
+    "clients of a headless service choose a replica themselves",
+);
+pub const HEADLESS_TARGET: Field = approximated(
+    "services.<service>.ports.<port>.target",
+    "another number than the port's, with `headless: true`",
+    "`targetPort`",
+    "clients of a headless service dial the replica, thus the target's number",
+);
+pub const JOB: Field = kept(
+    "jobs.<job>",
+    "",
+    "`Job`",
+    "a cluster's job never changes: applying a changed one is refused until the old one is deleted",
+);
+pub const SECRET_FILES: Field = kept(
+    "secrets.<secret>.files",
+    "",
+    "a reference to a `Secret`",
+    "values are never exported; the `Secret` has to be made",
+);
+pub const SECRET_CERTIFICATE: Field = kept(
+    "secrets.<secret>.certificate",
+    "",
+    "a reference to a `Secret`",
+    "the self-signed certificate is for development; the `Secret` has to be made from one that clients trust",
+);
+
+/// Every row, in the order of `docs/stack.md`.
+#[cfg(test)]
+pub const FIELDS: &[Field] = &[
+    kept(
+        "stack",
+        "",
+        "labels `app.kubernetes.io/instance` and `part-of`",
+        "",
+    ),
+    kept("include", "", "part of the same output", ""),
+    kept(
+        "parameters.<parameter>",
+        "",
+        "its value, wherever it is used",
+        "`--set` chooses it at export",
+    ),
+    kept("parameters.<parameter>.type", "", "checked before the export", ""),
+    kept(
+        "parameters.<parameter>.default",
+        "",
+        "the value without `--set`",
+        "",
+    ),
+    kept(
+        "parameters.<parameter>.minimum, maximum, choices, pattern, help",
+        "",
+        "checked before the export",
+        "",
+    ),
+    kept(
+        "pods.<pod>",
+        "",
+        "`Deployment`",
+        "changes roll out replica by replica",
+    ),
+    kept(
+        "pods.<pod>.replicas",
+        "",
+        "`replicas`",
+        "more than one: spread over nodes, and a `PodDisruptionBudget` that lets one go at a time",
+    ),
+    kept(
+        "pods.<pod>.stable",
+        "`true`",
+        "`StatefulSet` and its headless `Service`",
+        "replicas start together, as on Docker",
+    ),
+    REPLICA_NAMES,
+    kept("pods.<pod>.hostname", "", "`hostname`", ""),
+    HOSTNAME,
+    kept("pods.<pod>.shareProcesses", "", "`shareProcessNamespace`", ""),
+    kept(
+        "pods.<pod>.restart",
+        "",
+        "nothing: `Always` is the cluster's default",
+        "",
+    ),
+    kept("pods.<pod>.grace", "", "`terminationGracePeriodSeconds`", ""),
+    DURATION,
+    kept("pods.<pod>.containers.<container>.image", "", "`image`", ""),
+    BUILD,
+    kept(
+        "pods.<pod>.containers.<container>.build.context, dockerfile, args, target",
+        "",
+        "the image; the report says the command that builds it",
+        "",
+    ),
+    BLOCK,
+    kept(
+        "pods.<pod>.containers.<container>.role",
+        "`main`",
+        "`containers`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.role",
+        "`init`",
+        "`initContainers`, in the order written",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.role",
+        "`sidecar`",
+        "`initContainers` with `restartPolicy: Always`, in the order written",
+        "needs Kubernetes 1.29",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.command",
+        "",
+        "`command`",
+        "`$(NAME)` is escaped: it stays text",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.args",
+        "",
+        "`args`",
+        "`$(NAME)` is escaped: it stays text",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.env.<name>",
+        "text",
+        "`value`",
+        "`$(NAME)` is escaped: it stays text; names beyond letters, digits, `_`, `-` and `.` need Kubernetes 1.34",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.env.<name>.secret, key",
+        "",
+        "`secretKeyRef`",
+        "a line break at the end of the value stays; Docker's variables lose it",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.ports.<port>",
+        "",
+        "`containerPort`",
+        "below 1024: may be bound without root, as on Docker",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.ports.<port>.port",
+        "",
+        "`containerPort`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.ports.<port>.protocol",
+        "",
+        "`protocol`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.ports.<port>.local",
+        "`true`",
+        "no `containerPort`",
+        "the program itself binds loopback",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.mounts.<volume>",
+        "",
+        "`volumeMounts`",
+        "a claim is empty at first: files of the image aren't copied into it",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.mounts.<volume>.path",
+        "",
+        "`mountPath`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.mounts.<volume>.readOnly",
+        "",
+        "`readOnly`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.resources.cpu",
+        "",
+        "request and limit",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.resources.memory",
+        "",
+        "request and limit",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.startup",
+        "",
+        "`startupProbe`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.ready",
+        "",
+        "`readinessProbe`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.live",
+        "",
+        "`livenessProbe`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.startup, ready, live: http",
+        "",
+        "`httpGet`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.startup, ready, live: port",
+        "",
+        "`port`, by number",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.startup, ready, live: scheme",
+        "",
+        "`scheme`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.startup, ready, live: headers",
+        "",
+        "`httpHeaders`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.startup, ready, live: tcp",
+        "",
+        "`tcpSocket`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.startup, ready, live: exec",
+        "",
+        "`exec`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.startup, ready, live: grpc",
+        "",
+        "`grpc`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.startup, ready, live: service",
+        "",
+        "`service`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.startup, ready, live: delay",
+        "",
+        "`initialDelaySeconds`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.startup, ready, live: every",
+        "",
+        "`periodSeconds`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.startup, ready, live: timeout",
+        "",
+        "`timeoutSeconds`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.startup, ready, live: failures",
+        "",
+        "`failureThreshold`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.startup, ready, live: successes",
+        "",
+        "`successThreshold`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.security",
+        "`restricted`",
+        "`securityContext`: not root, no capabilities, no new privileges",
+        "accepted where the namespace enforces the `restricted` standard",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.security",
+        "`baseline`",
+        "`securityContext`: no new privileges",
+        "the cluster's runtime decides the default capabilities",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.user",
+        "",
+        "`runAsUser`, `runAsGroup`; `fsGroup` where claims are mounted",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.user",
+        "absent, with `security: restricted`",
+        "`runAsNonRoot: true`; of a block `runAsUser: 65532`",
+        "as on Docker, the image's `USER` has to be a number other than 0",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.readOnly",
+        "",
+        "`readOnlyRootFilesystem`, with an `emptyDir` at `/tmp`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.capabilities",
+        "",
+        "`capabilities.add`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.containers.<container>.directory",
+        "",
+        "`workingDir`",
+        "",
+    ),
+    kept(
+        "pods.<pod>.volumes.<volume>.empty, empty.size",
+        "",
+        "`emptyDir`; its size is `sizeLimit`",
+        "a pod that exceeds it is evicted",
+    ),
+    kept(
+        "pods.<pod>.volumes.<volume>.tmpfs, tmpfs.size",
+        "",
+        "`emptyDir` with `medium: Memory`; its size is `sizeLimit`",
+        "counts as memory of the container that writes",
+    ),
+    kept(
+        "pods.<pod>.volumes.<volume>.claim",
+        "one replica",
+        "`PersistentVolumeClaim` with `ReadWriteOnce`",
+        "the old replica ends before the new one starts",
+    ),
+    kept(
+        "pods.<pod>.volumes.<volume>.claim",
+        "with `stable: true`",
+        "`volumeClaimTemplates` with `ReadWriteOnce`",
+        "one claim for each replica",
+    ),
+    SHARED_CLAIM,
+    kept(
+        "pods.<pod>.volumes.<volume>.config",
+        "",
+        "`ConfigMap`",
+        "a hash of it is an annotation of the pods, so that a change rolls; at most 1 MiB",
+    ),
+    kept(
+        "pods.<pod>.volumes.<volume>.secret",
+        "",
+        "volume of the `Secret`",
+        "",
+    ),
+    kept(
+        "services.<service>",
+        "",
+        "`Service`",
+        "only ready replicas get traffic; connections are balanced, requests are not retried",
+    ),
+    kept("services.<service>.pod", "", "`selector`", ""),
+    kept("services.<service>.ports.<port>", "", "`ports`", ""),
+    kept("services.<service>.ports.<port>.port", "", "`port`", ""),
+    kept(
+        "services.<service>.ports.<port>.target",
+        "",
+        "`targetPort`, by number",
+        "",
+    ),
+    HEADLESS_TARGET,
+    PUBLISH,
+    kept(
+        "services.<service>.affinity",
+        "",
+        "`sessionAffinity: ClientIP`",
+        "",
+    ),
+    HEADLESS_AFFINITY,
+    kept("services.<service>.headless", "", "`clusterIP: None`", ""),
+    JOB,
+    kept("jobs.<job>.completions", "", "`completions`", ""),
+    kept("jobs.<job>.parallelism", "", "`parallelism`", ""),
+    kept("jobs.<job>.retries", "", "`backoffLimit`", ""),
+    kept("jobs.<job>.deadline", "", "`activeDeadlineSeconds`", ""),
+    kept("jobs.<job>.restart", "", "`restartPolicy`", ""),
+    kept(
+        "jobs.<job>.hostname, shareProcesses, grace, containers, volumes",
+        "",
+        "as of a pod",
+        "",
+    ),
+    SECRET_FILES,
+    SECRET_CERTIFICATE,
+];

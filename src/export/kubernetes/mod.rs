@@ -1,0 +1,269 @@
+//! Turns a stack into objects that a cluster accepts as they are.
+
+mod base64;
+mod config;
+mod container;
+mod expansion;
+mod fields;
+mod image;
+mod object;
+mod pod;
+mod probe;
+mod secret;
+mod service;
+mod shell;
+#[cfg(test)]
+mod tests;
+mod text;
+mod volume;
+mod workload;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+#[cfg(test)]
+pub use fields::FIELDS;
+pub use object::Object;
+use object::{Content, Labels, Metadata};
+pub use text::{Form, is_ours};
+
+use super::{Field, Report, ReportLine};
+use crate::stack::{Name, Place, Source, Stack};
+
+/// What an export leaves open in the stack.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The namespace of every object; default: the one that they are applied to.
+    pub namespace: Option<Name>,
+    /// Where built and block images are pulled from: `registry.example/team`.
+    pub registry: Option<String>,
+    /// The tag of built images.
+    pub tag: String,
+    /// The block image's name on this machine.
+    pub block_image: String,
+    /// The version of this program: the tag of its block image in a registry.
+    pub version: String,
+}
+
+/// The objects of a stack, and what to know of them.
+#[derive(Debug, Clone)]
+pub struct Export {
+    /// The stack's name.
+    pub stack: Name,
+    /// The objects: of each pod its config, claims, services and workload; then the jobs.
+    pub documents: Vec<Document>,
+    /// What isn't kept, and what is left to do.
+    pub report: Report,
+}
+
+/// One object, and the file that it stands in when each has its own.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The file's name without its ending: `deployment-web`.
+    pub file_stem: String,
+    /// The object.
+    pub object: Object,
+}
+
+/// What no cluster would accept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Services have names of the older kind.
+    #[error("{place}: on a cluster the name of a service starts with a letter, unlike `{name}`")]
+    ServiceName {
+        /// The name.
+        name: String,
+        /// Where.
+        place: Place,
+    },
+    /// A name is longer than its kind allows.
+    #[error("{place}: on a cluster the name of a {object} has at most {limit} characters, `{name}` has {}", name.len())]
+    TooLong {
+        /// The kind.
+        object: &'static str,
+        /// The most characters.
+        limit: usize,
+        /// The name.
+        name: String,
+        /// Where.
+        place: Place,
+    },
+    /// Two objects would have the same name.
+    #[error("{place}: there would be two of {kind} `{name}`; the other is from {other}")]
+    Collision {
+        /// The kind.
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// Where the second was declared.
+        place: Place,
+        /// Where the first was declared.
+        other: Place,
+    },
+}
+
+/// Turns a stack into objects, or says everything that a cluster would refuse.
+pub fn export(stack: &Stack, options: &Options) -> Result<Export, Vec<Error>> {
+    let mut context = Context {
+        stack,
+        options,
+        report: Report::default(),
+        errors: Vec::new(),
+        images: BTreeMap::new(),
+    };
+    let mut objects = Objects::default();
+    for pod in stack.pods() {
+        workload::pod(&mut context, &mut objects, pod);
+    }
+    for job in stack.jobs() {
+        workload::job(&mut context, &mut objects, job);
+    }
+    secret::secrets(&mut context);
+    let mut errors = context.errors;
+    errors.extend(objects.collisions());
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(Export {
+        stack: stack.name().clone(),
+        documents: objects
+            .list
+            .into_iter()
+            .map(|(object, _)| document(object))
+            .collect(),
+        report: context.report.sorted(),
+    })
+}
+
+fn document(object: Object) -> Document {
+    let kind = object.content.kind().to_ascii_lowercase();
+    Document {
+        file_stem: format!("{kind}-{}", object.metadata.name.as_deref().unwrap_or_default()),
+        object,
+    }
+}
+
+/// What the parts of an export read, and what they find out on the way.
+struct Context<'a> {
+    stack: &'a Stack,
+    options: &'a Options,
+    report: Report,
+    errors: Vec<Error>,
+    /// Images that were named already, what they are made from, and where that was written.
+    images: BTreeMap<String, (Source, Place)>,
+}
+
+impl Context<'_> {
+    /// Says what became of a field.
+    fn say(&mut self, row: &Field, at: &At, message: String, remedy: impl Into<String>) {
+        self.report.push(ReportLine {
+            path: at.path.clone(),
+            place: at.place.clone(),
+            row: *row,
+            message,
+            remedy: remedy.into(),
+        });
+    }
+
+    /// A duration in whole seconds, rounded up; says so when it wasn't whole.
+    fn seconds(&mut self, at: &At, duration: Duration) -> u32 {
+        let (seconds, exact) = probe::whole_seconds(duration);
+        if !exact {
+            self.say(
+                &fields::DURATION,
+                at,
+                format!("{duration:?} became {seconds}s"),
+                "write whole seconds",
+            );
+        }
+        seconds
+    }
+
+    /// The labels of everything that belongs to a pod or job.
+    fn labels(&self, pod: &Name) -> Labels {
+        let mut labels = self.selector(pod);
+        labels.insert("app.kubernetes.io/part-of", self.stack.name().to_string());
+        labels.insert("app.kubernetes.io/managed-by", "motif".to_owned());
+        labels
+    }
+
+    /// The labels by which the replicas of a pod are found. They can never change.
+    fn selector(&self, pod: &Name) -> Labels {
+        Labels::from([
+            ("app.kubernetes.io/name", pod.to_string()),
+            ("app.kubernetes.io/instance", self.stack.name().to_string()),
+        ])
+    }
+
+    /// The metadata of an object that belongs to a pod or job.
+    fn metadata(&self, pod: &Name, name: String) -> Metadata {
+        Metadata {
+            name: Some(name),
+            namespace: self.options.namespace.as_ref().map(ToString::to_string),
+            labels: self.labels(pod),
+            annotations: Labels::new(),
+        }
+    }
+
+    /// The option by which `kubectl` finds the namespace.
+    fn kubectl_namespace(&self) -> String {
+        self.options
+            .namespace
+            .as_ref()
+            .map_or_else(String::new, |namespace| format!(" -n {namespace}"))
+    }
+}
+
+/// A field of the stack, and where it was written.
+struct At<'a> {
+    path: String,
+    place: &'a Place,
+}
+
+impl<'a> At<'a> {
+    /// A field of this one.
+    fn field(&self, name: &str) -> At<'a> {
+        At {
+            path: format!("{}.{name}", self.path),
+            place: self.place,
+        }
+    }
+}
+
+/// The objects so far, each with the place that it is from.
+#[derive(Default)]
+struct Objects {
+    list: Vec<(Object, Place)>,
+}
+
+impl Objects {
+    fn add(&mut self, metadata: Metadata, content: Content, at: &At) {
+        self.list.push((Object { metadata, content }, at.place.clone()));
+    }
+
+    /// Objects of one kind and name, claims that a stateful set will make included.
+    fn collisions(&self) -> Vec<Error> {
+        let mut found = Vec::new();
+        let mut seen: BTreeMap<(&str, String), &Place> = BTreeMap::new();
+        for (object, place) in &self.list {
+            let kind = object.content.kind();
+            let name = object.metadata.name.clone().unwrap_or_default();
+            let own = [(kind, name)];
+            let claims = object
+                .claims()
+                .into_iter()
+                .map(|name| ("PersistentVolumeClaim", name));
+            for (kind, name) in own.into_iter().chain(claims) {
+                if let Some(other) = seen.insert((kind, name.clone()), place) {
+                    found.push(Error::Collision {
+                        kind,
+                        name,
+                        place: place.clone(),
+                        other: other.clone(),
+                    });
+                }
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,207 @@
+//! Turns pods and jobs into deployments, stateful sets and jobs.
+
+use serde::Serialize;
+
+use super::object::{Content, Labels};
+use super::pod::{PodTemplate, Purpose, template};
+use super::service::{governing, service};
+use super::volume::{ClaimTemplate, Sharing};
+use super::{At, Context, Error, Objects, fields};
+use crate::stack::{self, Restart, VolumeKind};
+
+/// Replicas without a name of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeploymentSpec {
+    replicas: u32,
+    selector: Selector,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strategy: Option<Strategy>,
+    template: PodTemplate,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Strategy {
+    r#type: &'static str,
+}
+
+/// Replicas that keep name and claims.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatefulSetSpec {
+    replicas: u32,
+    selector: Selector,
+    service_name: String,
+    pod_management_policy: &'static str,
+    template: PodTemplate,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    volume_claim_templates: Vec<ClaimTemplate>,
+}
+
+impl StatefulSetSpec {
+    /// The names of the claims that a set of this name makes.
+    pub fn claims(&self, name: &str) -> Vec<String> {
+        let replicas = 0..self.replicas;
+        let of_replica = |replica| {
+            let templates = self.volume_claim_templates.iter();
+            templates.map(move |template| format!("{}-{name}-{replica}", template.name()))
+        };
+        replicas.flat_map(of_replica).collect()
+    }
+}
+
+/// Pods that run to completion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobSpec {
+    completions: u32,
+    parallelism: u32,
+    backoff_limit: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    active_deadline_seconds: Option<u32>,
+    template: PodTemplate,
+}
+
+/// How many replicas may be away at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BudgetSpec {
+    max_unavailable: u32,
+    selector: Selector,
+    unhealthy_pod_eviction_policy: &'static str,
+}
+
+/// Which pods are meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Selector {
+    /// Labels that they have.
+    pub match_labels: Labels,
+}
+
+/// The longest name of a stateful set: a label of its pods adds a hash to it.
+const STATEFUL_SET_LIMIT: usize = 52;
+
+/// Turns a pod, with the services in front of it.
+pub fn pod(context: &mut Context, objects: &mut Objects, pod: &stack::Pod) {
+    let at = At {
+        path: format!("pods.{}", pod.name),
+        place: &pod.place,
+    };
+    let selector = Selector {
+        match_labels: context.selector(&pod.name),
+    };
+    if pod.stable && pod.spec.hostname.is_some() {
+        context.say(
+            &fields::HOSTNAME,
+            &at.field("hostname"),
+            format!("each replica's host name is its own: `{}-0`", pod.name),
+            "leave out `hostname`, or `stable`",
+        );
+    }
+    let purpose = Purpose {
+        restart_policy: None,
+        spread: pod.replicas > 1,
+        hostname: !pod.stable,
+        rolls: true,
+        sharing: match (pod.stable, pod.replicas) {
+            (true, _) => Sharing::Own,
+            (false, 0 | 1) => Sharing::One,
+            (false, _) => Sharing::Shared,
+        },
+    };
+    let (template, claims) = template(context, objects, &at, &pod.name, &pod.spec, &purpose);
+    let stack = context.stack;
+    for written in stack.services_of(&pod.name) {
+        service(context, objects, written);
+    }
+    let workload = if pod.stable {
+        if pod.name.as_str().len() > STATEFUL_SET_LIMIT {
+            context.errors.push(Error::TooLong {
+                object: "StatefulSet",
+                limit: STATEFUL_SET_LIMIT,
+                name: pod.name.to_string(),
+                place: pod.place.clone(),
+            });
+        }
+        Content::StatefulSet(StatefulSetSpec {
+            replicas: pod.replicas,
+            selector: selector.clone(),
+            service_name: governing(context, objects, &at, pod),
+            // As on Docker: members of a cluster may each need the others to become ready.
+            pod_management_policy: "Parallel",
+            template,
+            volume_claim_templates: claims,
+        })
+    } else {
+        Content::Deployment(DeploymentSpec {
+            replicas: pod.replicas,
+            selector: selector.clone(),
+            // A claim of one replica can't be mounted by its successor at the same time.
+            strategy: (purpose.sharing == Sharing::One && has_claim(&pod.spec))
+                .then_some(Strategy { r#type: "Recreate" }),
+            template,
+        })
+    };
+    let metadata = context.metadata(&pod.name, pod.name.to_string());
+    objects.add(metadata, workload, &at);
+    if pod.replicas > 1 {
+        let budget = BudgetSpec {
+            max_unavailable: 1,
+            selector,
+            // A replica that is broken anyway holds up no node's maintenance.
+            unhealthy_pod_eviction_policy: "AlwaysAllow",
+        };
+        let metadata = context.metadata(&pod.name, pod.name.to_string());
+        objects.add(metadata, Content::PodDisruptionBudget(budget), &at);
+    }
+}
+
+fn has_claim(spec: &stack::PodSpec) -> bool {
+    spec.volumes
+        .values()
+        .any(|volume| matches!(volume.kind, VolumeKind::Claim { .. }))
+}
+
+/// Turns a job.
+pub fn job(context: &mut Context, objects: &mut Objects, job: &stack::Job) {
+    let at = At {
+        path: format!("jobs.{}", job.name),
+        place: &job.place,
+    };
+    let namespace = context.kubectl_namespace();
+    context.say(
+        &fields::JOB,
+        &at,
+        "the cluster refuses a changed job while the old one is there".to_owned(),
+        format!(
+            "kubectl{namespace} delete job {} --ignore-not-found, before it is applied again",
+            job.name
+        ),
+    );
+    let purpose = Purpose {
+        restart_policy: Some(match job.spec.restart {
+            Restart::Never => "Never",
+            Restart::OnFailure | Restart::Always => "OnFailure",
+        }),
+        spread: false,
+        hostname: true,
+        rolls: false,
+        sharing: if job.parallelism.min(job.completions) > 1 {
+            Sharing::Shared
+        } else {
+            Sharing::One
+        },
+    };
+    let (template, _) = template(context, objects, &at, &job.name, &job.spec, &purpose);
+    let spec = JobSpec {
+        completions: job.completions,
+        parallelism: job.parallelism,
+        backoff_limit: job.retries,
+        active_deadline_seconds: job
+            .deadline
+            .map(|deadline| context.seconds(&at.field("deadline"), deadline)),
+        template,
+    };
+    let metadata = context.metadata(&job.name, job.name.to_string());
+    objects.add(metadata, Content::Job(spec), &at);
+}

@@ -1,0 +1,223 @@
+//! Turns a stack file and the fragments that it includes into one tree.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::files::{FileError, Files, project_path};
+use crate::diagnostic::{Collector, Diagnostic, Sources, Span, quoted};
+use crate::yaml::{self, Content, Entry, Node};
+
+/// The most files that one stack is made of.
+const MOST_FILES: usize = 64;
+
+/// The most bytes that they hold together.
+const MOST_BYTES: usize = 4 * yaml::LARGEST_INPUT;
+
+/// Reads a stack file with everything that it includes; two that disagree are a problem at both places.
+pub fn read_merged(
+    files: &dyn Files,
+    path: &str,
+    sources: &mut Sources,
+    problems: &mut Collector,
+) -> Option<Node> {
+    let mut merger = Merger {
+        files,
+        sources,
+        problems,
+        open: Vec::new(),
+        seen: BTreeSet::new(),
+        bytes: 0,
+    };
+    merger.file(path, None)
+}
+
+struct Merger<'a> {
+    files: &'a dyn Files,
+    sources: &'a mut Sources,
+    problems: &'a mut Collector,
+    /// The files that include the one being read.
+    open: Vec<String>,
+    seen: BTreeSet<String>,
+    bytes: usize,
+}
+
+impl Merger<'_> {
+    fn file(&mut self, path: &str, named_at: Option<Span>) -> Option<Node> {
+        let bytes = match self.files.read(path, yaml::LARGEST_INPUT) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                self.unreadable(path, &error, named_at);
+                return None;
+            }
+        };
+        self.bytes += bytes.len();
+        let mut node = yaml::read(self.sources, path, &bytes, self.problems)?;
+        drop(bytes);
+        let is_fragment = named_at.is_some();
+        match node.content {
+            Content::Mapping(_) => {}
+            // A fragment that says nothing, such as one that is commented out, adds nothing.
+            Content::Empty if is_fragment => {}
+            _ => {
+                let found = node.describe();
+                self.problems.push(
+                    Diagnostic::error(node.span, format!("expected a stack as a mapping, found {found}"))
+                        .help("begin with `stack: name` and `pods:`"),
+                );
+                return None;
+            }
+        }
+        self.seen.insert(path.to_owned());
+        self.open.push(path.to_owned());
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let include = node.split_off(&["include"]);
+        if let Some(entry) = include.get("include") {
+            for (written, span) in self.paths(entry) {
+                if let Some(fragment) = self.fragment(folder, &written, span) {
+                    let mut place = Vec::new();
+                    merge(&mut node, fragment, &mut place, self.problems);
+                }
+            }
+        }
+        self.open.pop();
+        Some(node)
+    }
+
+    fn unreadable(&mut self, path: &str, error: &FileError, named_at: Option<Span>) {
+        let span = named_at.unwrap_or_else(|| Span::beginning(self.sources.add(path, "")));
+        self.problems.push(Diagnostic::error(
+            span,
+            format!("failed to read {}: {error}", quoted(path)),
+        ));
+    }
+
+    fn paths(&mut self, entry: &Entry) -> Vec<(String, Span)> {
+        let items = match &entry.value.content {
+            Content::Sequence(items) => items.as_slice(),
+            Content::Empty => &[],
+            _ => {
+                let found = entry.value.describe();
+                self.problems.push(
+                    Diagnostic::error(
+                        entry.value.span,
+                        format!("expected a list of paths, found {found}"),
+                    )
+                    .help("write it as a list: `include: [monitoring.yaml]`"),
+                );
+                return Vec::new();
+            }
+        };
+        let mut paths = Vec::new();
+        for item in items {
+            match &item.content {
+                Content::Scalar { text, .. } => paths.push((text.clone(), item.span)),
+                _ => self.problems.push(Diagnostic::error(
+                    item.span,
+                    format!("expected a path, found {}", item.describe()),
+                )),
+            }
+        }
+        paths
+    }
+
+    fn fragment(&mut self, folder: &str, written: &str, span: Span) -> Option<Node> {
+        let path = match project_path(folder, written) {
+            Ok(path) => path,
+            Err(why) => {
+                self.problems.push(
+                    Diagnostic::error(span, why).help("a fragment lies in the stack's folder or below it"),
+                );
+                return None;
+            }
+        };
+        if self.open.contains(&path) {
+            let mut way: Vec<&str> = self
+                .open
+                .iter()
+                .skip_while(|open| **open != path)
+                .map(String::as_str)
+                .collect();
+            way.push(&path);
+            self.problems.push(Diagnostic::error(
+                span,
+                format!("the files include each other: {}", way.join(" → ")),
+            ));
+            return None;
+        }
+        if self.seen.contains(&path) {
+            return None;
+        }
+        if self.seen.len() >= MOST_FILES || self.bytes >= MOST_BYTES {
+            self.problems
+                .push(Diagnostic::error(span, "too much is included").help(format!(
+                    "the most is {MOST_FILES} files and {} MiB",
+                    MOST_BYTES >> 20
+                )));
+            return None;
+        }
+        self.file(&path, Some(span))
+    }
+}
+
+/// Adds a fragment's tree to another: mappings become their union, everything else must agree.
+fn merge(base: &mut Node, addition: Node, place: &mut Vec<String>, problems: &mut Collector) {
+    if base.content == Content::Empty {
+        *base = addition;
+        return;
+    }
+    match (&mut base.content, addition.content) {
+        (_, Content::Empty) => {}
+        (Content::Mapping(entries), Content::Mapping(added)) => {
+            let known: HashMap<String, usize> = entries
+                .iter()
+                .enumerate()
+                .map(|(index, entry)| (entry.key.clone(), index))
+                .collect();
+            for entry in added {
+                match known.get(&entry.key) {
+                    Some(index) => {
+                        place.push(entry.key);
+                        merge(&mut entries[*index].value, entry.value, place, problems);
+                        place.pop();
+                    }
+                    None => entries.push(entry),
+                }
+            }
+        }
+        (base_content, added_content) => {
+            if !is_same(base_content, &added_content) {
+                let here = Node {
+                    content: added_content,
+                    span: addition.span,
+                };
+                problems.push(
+                    Diagnostic::error(
+                        here.span,
+                        format!("two files disagree about `{}`", place.join(".")),
+                    )
+                    .label(format!("here it is {}", here.describe()))
+                    .related(base.span, format!("here it is {}", base.describe()))
+                    .help("keep one of them, or make them the same"),
+                );
+            }
+        }
+    }
+}
+
+fn is_same(left: &Content, right: &Content) -> bool {
+    match (left, right) {
+        (Content::Sequence(left), Content::Sequence(right)) => {
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .zip(right)
+                    .all(|(left, right)| is_same(&left.content, &right.content))
+        }
+        (Content::Mapping(left), Content::Mapping(right)) => {
+            left.len() == right.len()
+                && left.iter().zip(right).all(|(left, right)| {
+                    left.key == right.key && is_same(&left.value.content, &right.value.content)
+                })
+        }
+        (left, right) => left == right,
+    }
+}

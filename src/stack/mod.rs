@@ -1,0 +1,99 @@
+//! The typed model of `stack.yaml`: what engine, export and verify understand.
+//!
+//! Knows no file, engine or terminal.
+//! A [`Stack`] can only be made by the checker, so whoever holds one holds a valid one:
+//! every reference resolves, every name is a DNS label, every port is free.
+
+mod check;
+mod container;
+mod files;
+mod interface;
+mod load;
+mod merge;
+mod name;
+mod pod;
+mod probe;
+mod raw;
+mod schema;
+mod secret;
+mod service;
+mod substitute;
+mod volume;
+
+use std::collections::BTreeMap;
+
+pub use container::{
+    Build, Command, Container, ContainerPort, EnvValue, Mount, Protocol, Resources, Role, Security,
+    SecurityLevel, Source, User,
+};
+pub use files::{FileError, FileKind, Files, MemoryFiles, project_path};
+pub use interface::{BlockInterface, FlagInterface};
+pub use load::{Loaded, Options, load};
+pub use name::Name;
+pub use pod::{Job, Pod, PodSpec, Restart};
+pub use probe::{Action, Probe, Probes, Scheme};
+pub use schema::json_schema;
+pub use secret::{Secret, SecretSource};
+pub use service::{Affinity, Publish, Service, ServicePort};
+pub use volume::{ConfigFile, Volume, VolumeKind};
+
+pub use crate::diagnostic::Place;
+pub use crate::parameters::{Bytes, ImageReference, MilliCpu};
+
+use crate::parameters::Value;
+
+/// A checked stack.
+///
+/// Invariant: names are unique per kind; every volume, port, pod and secret that is
+/// named exists; no two services publish the same host port.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stack {
+    name: Name,
+    pods: Vec<Pod>,
+    jobs: Vec<Job>,
+    services: Vec<Service>,
+    secrets: BTreeMap<Name, Secret>,
+    parameters: BTreeMap<String, Value>,
+}
+
+impl Stack {
+    /// The stack's name: prefix of everything that it owns.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Pods, in the order written.
+    pub fn pods(&self) -> &[Pod] {
+        &self.pods
+    }
+
+    /// Jobs, in the order written.
+    pub fn jobs(&self) -> &[Job] {
+        &self.jobs
+    }
+
+    /// Services, in the order written.
+    pub fn services(&self) -> &[Service] {
+        &self.services
+    }
+
+    /// Secrets by name; their values are never part of the model.
+    pub fn secrets(&self) -> &BTreeMap<Name, Secret> {
+        &self.secrets
+    }
+
+    /// The values that `${…}` took.
+    pub fn parameters(&self) -> &BTreeMap<String, Value> {
+        &self.parameters
+    }
+
+    /// Finds a pod by name.
+    pub fn pod(&self, name: &str) -> Option<&Pod> {
+        self.pods.iter().find(|pod| pod.name.as_str() == name)
+    }
+
+    /// Services in front of a pod.
+    pub fn services_of<'a>(&'a self, pod: &'a Name) -> impl Iterator<Item = &'a Service> {
+        self.services.iter().filter(move |service| &service.pod == pod)
+    }
+}

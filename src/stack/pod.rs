@@ -1,0 +1,77 @@
+//! Pods and jobs: containers that share network, volumes and fate.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Container, Name, Place, Role, Volume};
+
+/// What pods and jobs have in common; Kubernetes calls it the pod template.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PodSpec {
+    /// Containers in the order written: init and sidecar containers start in this order.
+    pub containers: Vec<Container>,
+    /// Volumes by name.
+    pub volumes: BTreeMap<Name, Volume>,
+    /// Host name of the pod; default: the name of its replica.
+    pub hostname: Option<Name>,
+    /// Whether containers see each other's processes.
+    pub share_processes: bool,
+    /// When a main container is started again.
+    pub restart: Restart,
+    /// Time between SIGTERM and SIGKILL. Default 30 s, as in Kubernetes.
+    pub grace: Duration,
+}
+
+impl PodSpec {
+    /// Containers of one role, in the order written.
+    pub fn with_role(&self, role: Role) -> impl Iterator<Item = &Container> {
+        self.containers
+            .iter()
+            .filter(move |container| container.role == role)
+    }
+}
+
+/// Long-running replicas of one set of containers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pod {
+    /// Name, unique among pods and jobs.
+    pub name: Name,
+    /// Where it was declared.
+    pub place: Place,
+    /// How many run. Default 1.
+    pub replicas: u32,
+    /// Whether replicas keep their name and claims (a `StatefulSet` on a cluster). Default false.
+    pub stable: bool,
+    /// Its containers and volumes.
+    pub spec: PodSpec,
+}
+
+/// A pod that runs to completion.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Name, unique among pods and jobs.
+    pub name: Name,
+    /// Where it was declared.
+    pub place: Place,
+    /// How many runs must end well. Default 1.
+    pub completions: u32,
+    /// How many run at a time. Default 1.
+    pub parallelism: u32,
+    /// Failed runs before the job fails. Default 6, as in Kubernetes.
+    pub retries: u32,
+    /// Time after which the job fails.
+    pub deadline: Option<Duration>,
+    /// Its containers and volumes; `restart` is `OnFailure` or `Never`.
+    pub spec: PodSpec,
+}
+
+/// When an ended main container is started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restart {
+    /// Whenever it ends; the default of a pod.
+    Always,
+    /// When it ends with another exit code than 0; the default of a job.
+    OnFailure,
+    /// Not at all.
+    Never,
+}

@@ -1,0 +1,9 @@
+//! Stacks on the machine's real engine.
+
+mod interruption;
+mod jobs;
+mod pods;
+mod quiet;
+mod secrets;
+mod services;
+mod stack;

@@ -1,0 +1,176 @@
+//! Images that a stack builds.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::project::{Project, docker};
+use super::watched_engine::WatchedEngine;
+use crate::motif::{Workspace, engine_is_wanted};
+
+const STACK: &str = "\
+pods:
+  web:
+    grace: 0s
+    containers:
+      app:
+        build: { context: app, args: { GREETING: hello } }
+        user: 65532
+";
+
+const DOCKERFILE: &str = "\
+FROM debian:bookworm-slim AS base
+ARG GREETING
+RUN echo $GREETING > /greeting
+COPY . /context/
+CMD [\"sleep\", \"infinity\"]
+FROM base AS unused
+RUN exit 1
+FROM base
+";
+
+#[test]
+fn an_unchanged_context_is_not_built_again() {
+    if !engine_is_wanted() {
+        return;
+    }
+    let engine = WatchedEngine::new();
+    let workspace = Workspace::new().env("DOCKER_HOST", &engine.address());
+    workspace.write(
+        "app/Dockerfile",
+        DOCKERFILE.replace("FROM base AS unused\nRUN exit 1\n", ""),
+    );
+    workspace.write("app/.dockerignore", "notes\n");
+    workspace.write("app/file", "one");
+    let project = Project::inside(workspace, STACK);
+    let builds = |expect: usize, why: &str| {
+        engine.forget();
+        project.run(&["up", "-d"]).success();
+        assert_eq!(engine.count("POST /build"), expect, "{why}");
+    };
+    let file = project.workspace.path().join("app/file");
+    builds(1, "the first time");
+    builds(0, "nothing changed");
+    let earlier = fs::FileTimes::new().set_modified(std::time::SystemTime::UNIX_EPOCH);
+    fs::File::options()
+        .write(true)
+        .open(&file)
+        .unwrap()
+        .set_times(earlier)
+        .unwrap();
+    builds(0, "a time is no content");
+    project.workspace.write("app/notes", "for me");
+    builds(0, "what is ignored is no content");
+    project.workspace.write("app/file", "two");
+    builds(1, "a file changed");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    builds(1, "a mode changed");
+    let stack = fs::read_to_string(project.workspace.path().join("stack.yaml")).unwrap();
+    project
+        .workspace
+        .write("stack.yaml", stack.replace("hello", "goodbye"));
+    builds(1, "an argument changed");
+    assert_eq!(
+        project
+            .run(&["exec", "web", "--", "cat", "/greeting", "/context/file"])
+            .success()
+            .stdout,
+        "goodbye\ntwo"
+    );
+    engine.forget();
+    project.run(&["up", "-d", "--build"]).success();
+    assert_eq!(engine.count("POST /build"), 1, "it was asked for");
+    // The one that runs, and the one before it, which ran until it was replaced.
+    let label = format!("label=dev.motif.stack={}", project.name);
+    let kept = docker(&["images", "--quiet", "--filter", &label]);
+    assert!(kept.lines().count() <= 2, "{kept}");
+}
+
+#[test]
+fn the_image_holds_the_context_as_it_is() {
+    if !engine_is_wanted() {
+        return;
+    }
+    let workspace = Workspace::new().with_engine();
+    workspace.write("app/Dockerfile", DOCKERFILE);
+    workspace.write("app/.dockerignore", "*\n!kept\n!bin\nbin/secret\n!link\n");
+    for path in [
+        "app/kept/deep/file",
+        "app/dropped",
+        "app/bin/run",
+        "app/bin/secret",
+    ] {
+        workspace.write(path, path);
+    }
+    let root = workspace.path().join("app");
+    fs::set_permissions(root.join("bin/run"), fs::Permissions::from_mode(0o750)).unwrap();
+    std::os::unix::fs::symlink("kept/deep", root.join("link")).unwrap();
+    let stack = STACK.replace("context: app,", "context: app, target: base,");
+    let project = Project::inside(workspace, &stack);
+    project.up();
+    let list = "cd /context && find . -mindepth 1 -printf '%M %u %P %l\\n' | sort -k3";
+    let found = project
+        .run(&["exec", "--user", "0", "web", "--", "sh", "-c", list])
+        .success()
+        .stdout;
+    let found: Vec<&str> = found.lines().map(str::trim_end).collect();
+    assert_eq!(
+        found,
+        [
+            "drwxr-xr-x root bin",
+            "-rwxr-x--- root bin/run",
+            "drwxr-xr-x root kept",
+            "drwxr-xr-x root kept/deep",
+            "-rw-r--r-- root kept/deep/file",
+            "lrwxrwxrwx root link kept/deep",
+        ]
+    );
+}
+
+#[test]
+fn a_failing_step_shows_its_line_and_its_last_words() {
+    if !engine_is_wanted() {
+        return;
+    }
+    let workspace = Workspace::new().with_engine();
+    workspace.write(
+        "app/Dockerfile",
+        "FROM debian:bookworm-slim\n\n# make it\nRUN echo well so far \\\n && sleep 0.2 \\\n && echo oops >&2 \\\n && exit 7\nUSER 1\n",
+    );
+    let project = Project::inside(workspace, STACK);
+    let output = project.run(&["up", "-d", "--quiet"]);
+    insta::assert_snapshot!(output, @r"
+    ------- stderr -------
+    error: failed to build `app/Dockerfile` for `web/app`
+      caused by: app/Dockerfile:4: `RUN echo well so far && sleep 0.2 && echo oops >&2 && exit 7` ended with exit code 7
+        | well so far
+        | oops
+    [exit status: 1]
+    ");
+}
+
+#[test]
+fn a_dockerfile_that_makes_no_sense_or_is_not_there() {
+    if !engine_is_wanted() {
+        return;
+    }
+    let workspace = Workspace::new().with_engine();
+    workspace.write("app/Dockerfile", "FROM debian:bookworm-slim\nRUNN x\n");
+    let project = Project::inside(workspace, STACK);
+    insta::assert_snapshot!(project.run(&["up", "-d", "--quiet"]), @r"
+    ------- stderr -------
+    error: failed to build `app/Dockerfile` for `web/app`
+      caused by: dockerfile parse error line 2: unknown instruction: RUNN
+    [exit status: 1]
+    ");
+    fs::rename(
+        project.workspace.path().join("app/Dockerfile"),
+        project.workspace.path().join("app/Containerfile"),
+    )
+    .unwrap();
+    let output = project.run(&["up", "-d", "--quiet"]);
+    assert_ne!(output.code, 0);
+    assert!(
+        output.stderr.contains("Containerfile") || output.stderr.contains("Dockerfile"),
+        "{output}"
+    );
+}
