@@ -153,3 +153,23 @@ pub fn engine_is_wanted() -> bool {
     }
     wanted
 }
+
+/// Builds an image of a test's own with the engine's classic builder.
+///
+/// Tests share the layers that the builder caches, and an image that is removed can take one away
+/// under a build that just found it: so such a build begins again, and tests remove with `--no-prune`.
+pub fn build_image(tag: &str, folder: &std::path::Path) {
+    for attempt in 0.. {
+        let built = std::process::Command::new("docker")
+            .args(["build", "--quiet", "--tag", tag, "."])
+            .current_dir(folder)
+            .env("DOCKER_BUILDKIT", "0")
+            .output()
+            .unwrap();
+        if built.status.success() {
+            return;
+        }
+        let said = String::from_utf8_lossy(&built.stderr);
+        assert!(attempt < 5 && said.contains("unknown parent image"), "{said}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -10,7 +10,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
-use crate::motif::{Output, Workspace, engine_is_wanted};
+use crate::motif::{Output, Workspace, build_image, engine_is_wanted};
 
 /// An image with Debian's nginx that listens on `address`; built from the base image, nothing pulled.
 fn nginx_image(address: &'static str) -> String {
@@ -28,26 +28,9 @@ fn nginx_image(address: &'static str) -> String {
               && mkdir -p /srv && printf 'plain nginx, none the wiser\\n' > /srv/index.html\n\
              CMD [\"nginx\", \"-g\", \"daemon off;\"]\n"
         );
-        let mut child = Command::new("docker")
-            .args(["build", "--quiet", "--tag", &tag, "-"])
-            .env("DOCKER_BUILDKIT", "0")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(dockerfile.as_bytes())
-            .unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
+        build_image(&tag, folder.path());
         built.push(address);
     }
     tag

@@ -70,7 +70,7 @@ impl Drop for Copy {
         let (volume, proof) = (self.volume(), format!("{}-whole", self.volume()));
         docker(&["rm", "--force", &format!("{volume}-carrier")]);
         docker(&["volume", "rm", "--force", &proof, &volume]);
-        docker(&["rmi", "--force", &self.image()]);
+        docker(&["rmi", "--force", "--no-prune", &self.image()]);
     }
 }
 

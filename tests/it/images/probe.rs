@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::project::docker;
-use crate::motif::{binary, engine_is_wanted};
+use crate::motif::{binary, build_image, engine_is_wanted};
 
 const CONFIGURATION: &str = "\
 pid /tmp/pid;
@@ -53,17 +53,7 @@ impl Nginx {
             std::process::id(),
             NUMBER.fetch_add(1, Ordering::Relaxed)
         );
-        let built = std::process::Command::new("docker")
-            .args(["build", "--quiet", "--tag", &tag, "."])
-            .current_dir(folder.path())
-            .env("DOCKER_BUILDKIT", "0")
-            .output()
-            .unwrap();
-        assert!(
-            built.status.success(),
-            "{}",
-            String::from_utf8_lossy(&built.stderr)
-        );
+        build_image(&tag, folder.path());
         let id = docker(&["create", "--rm", "--network", network, &tag]);
         docker(&["cp", binary().to_str().unwrap(), &format!("{id}:/motif")]);
         docker(&["start", &id]);
@@ -99,7 +89,7 @@ impl Drop for Nginx {
     fn drop(&mut self) {
         let image = docker(&["inspect", "--format", "{{.Config.Image}}", &self.id]);
         docker(&["rm", "--force", &self.id]);
-        docker(&["rmi", "--force", &image]);
+        docker(&["rmi", "--force", "--no-prune", &image]);
     }
 }
 

@@ -45,7 +45,7 @@ impl Drop for Project {
         engine.run(&["down", "-p", &self.name, "--volumes", "--timeout", "0"]);
         let label = format!("label=dev.motif.stack={}", self.name);
         for image in docker(&["images", "--quiet", "--filter", &label]).lines() {
-            docker(&["rmi", "--force", image]);
+            docker(&["rmi", "--force", "--no-prune", image]);
         }
     }
 }

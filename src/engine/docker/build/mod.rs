@@ -98,6 +98,18 @@ pub enum BuildFailure {
     },
 }
 
+impl BuildFailure {
+    /// Whether a layer that the builder had found in its cache was gone when it came to use it.
+    fn lost_a_layer(&self) -> bool {
+        let reason = match self {
+            Self::Step { end, .. } => end,
+            Self::Builder { reason, .. } => reason,
+            Self::Context(_) | Self::Engine(_) => return false,
+        };
+        reason.contains("unknown parent image ID") || reason.contains("No such image: sha256:")
+    }
+}
+
 impl BuildError {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
@@ -235,7 +247,18 @@ impl Docker {
         ids
     }
 
+    /// Builds, and again where another's clean-up took a cached layer away in the middle.
     async fn build(&self, job: &Job<'_>, work: &Work, events: &Events) -> Result<String, BuildOutcome> {
+        for _ in 0..3 {
+            match self.build_once(job, work, events).await {
+                Err(BuildOutcome::Failed(failure)) if failure.lost_a_layer() => {}
+                outcome => return outcome,
+            }
+        }
+        self.build_once(job, work, events).await
+    }
+
+    async fn build_once(&self, job: &Job<'_>, work: &Work, events: &Events) -> Result<String, BuildOutcome> {
         let options = job.options();
         let (sender, receiver) = mpsc::channel(8);
         let sent = tokio::task::spawn_blocking({
