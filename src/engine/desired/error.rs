@@ -1,0 +1,74 @@
+//! Why a stack can't be turned into Docker objects.
+
+use crate::stack::{Name, Place};
+
+/// Why a stack can't be turned into Docker objects.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A restricted container would be root.
+    #[error(
+        "{place}: container `{container}` of pod `{pod}` is restricted, but its image `{image}` runs as root"
+    )]
+    Root {
+        /// Where the container was declared.
+        place: Place,
+        /// The pod.
+        pod: Name,
+        /// The container.
+        container: Name,
+        /// The image.
+        image: String,
+    },
+    /// A restricted container's user can't be told from root.
+    #[error(
+        "{place}: container `{container}` of pod `{pod}` is restricted, but the user `{user}` of its image `{image}` is no number, so it can't be told from root"
+    )]
+    NamedUser {
+        /// Where the container was declared.
+        place: Place,
+        /// The pod.
+        pod: Name,
+        /// The container.
+        container: Name,
+        /// The image.
+        image: String,
+        /// The image's user.
+        user: String,
+    },
+    /// A UDP port of a service that needs a proxy.
+    #[error(
+        "{place}: port `{port}` of service `{service}` is UDP, which the proxy in front of several replicas can't carry"
+    )]
+    Udp {
+        /// Where the port was declared.
+        place: Place,
+        /// The service.
+        service: Name,
+        /// The port.
+        port: Name,
+    },
+    /// Two objects would have one name.
+    #[error("two containers of the stack would both be called `{0}`")]
+    Clash(String),
+    /// `--scale` names no pod.
+    #[error("the stack has no pod `{0}` to scale")]
+    NoPod(String),
+}
+
+impl Error {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Root { .. } => Some(
+                "say `user: 65532` if the program can run so, or `security: baseline` to let it be root"
+                    .to_owned(),
+            ),
+            Self::NamedUser { .. } => Some("say `user:` with the number of that user".to_owned()),
+            Self::Udp { .. } => {
+                Some("make the service headless, or run one replica on the same port".to_owned())
+            }
+            Self::Clash(_) => Some("rename one of the pods or services".to_owned()),
+            Self::NoPod(_) => None,
+        }
+    }
+}
