@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::{ArgAction, ArgMatches, Command, Parser};
 
 use super::http_echo::HttpEcho;
+use super::init::Init;
 use super::pause::Pause;
 use super::probe::Probe;
 use super::proxy::Proxy;
@@ -17,6 +18,8 @@ pub enum Outcome {
     Done,
     /// The answer is no: a probe that did not pass.
     Failed,
+    /// A program that it ran ended with this code.
+    Exit(u8),
 }
 
 /// Why a block did not run, or stopped.
@@ -85,6 +88,7 @@ const fn declare<B: Block>() -> Declaration {
 /// Every block, in alphabetical order.
 const DECLARATIONS: &[Declaration] = &[
     declare::<HttpEcho>(),
+    declare::<Init>(),
     declare::<Pause>(),
     declare::<Probe>(),
     declare::<Proxy>(),

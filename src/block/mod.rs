@@ -13,6 +13,7 @@ mod signal;
 mod size;
 
 mod http_echo;
+mod init;
 mod pause;
 mod probe;
 mod proxy;

@@ -29,6 +29,7 @@ pub fn run(args: BlockArgs, printer: Printer) -> Result<Exit, Failure> {
     match block::run(args.words) {
         Ok(Outcome::Done) => Ok(Exit::Done),
         Ok(Outcome::Failed) => Ok(Exit::Failed),
+        Ok(Outcome::Exit(code)) => Ok(Exit::Program(code)),
         Err(Error::Help(text)) => {
             printer.data(text)?;
             Ok(Exit::Done)

@@ -48,6 +48,16 @@ pub fn run(args: &PsArgs, host: Option<&str>, printer: Printer) -> Result<Exit, 
                 &["POD", "READY", "STATUS", "RESTARTS", "AGE", "PORTS", "IMAGE"],
                 &rows,
             ))?;
+            for replica in &replicas {
+                if let Some((member, restart)) = replica.last_restart() {
+                    printer.status(format!(
+                        "{} was started again {} ago: {}",
+                        member.labels.display_name(),
+                        age(now - restart.at),
+                        restart.reason
+                    ));
+                }
+            }
             if is_empty {
                 printer.status(format!(
                     "nothing of stack `{name}` stands on the engine; `motif up` starts it"
@@ -138,6 +148,11 @@ fn member(member: &Member) -> Value {
             _ => None,
         },
         "restarts": member.restarts,
+        "lastRestart": member.last_restart.as_ref().map(|restart| json!({
+            "reason": restart.reason,
+            "at": restart.at.format(&Rfc3339).ok(),
+            "inARow": restart.in_a_row,
+        })),
         "image": member.image,
         "container": member.name,
         "id": member.id,

@@ -149,9 +149,6 @@ async fn bring_up(
     for line in docker.exposed_ports(&prepared).await {
         events.warning(line);
     }
-    if is_detached {
-        warn_of_liveness(stack, events);
-    }
     if wait == Wait::Started {
         for job in &prepared.plan.jobs {
             events.warning(format!(
@@ -205,23 +202,6 @@ async fn attend(
     let jobs = docker.run_jobs(prepared, true, events);
     let (jobs, ()) = tokio::join!(jobs, docker.follow(observed, began, events));
     jobs.map_err(failed)
-}
-
-/// Nothing watches liveness while motif is away; saying so is the least.
-fn warn_of_liveness(stack: &Stack, events: &Events) {
-    let names: Vec<String> = stack
-        .pods()
-        .iter()
-        .flat_map(|pod| pod.spec.containers.iter().map(move |container| (pod, container)))
-        .filter(|(_, container)| container.probes.live.is_some())
-        .map(|(pod, container)| format!("`{}/{}`", pod.name, container.name))
-        .collect();
-    if !names.is_empty() {
-        events.warning(format!(
-            "nothing acts on the liveness probe of {} yet: on this engine a container is started again when it ends, not when it hangs",
-            names.join(", ")
-        ));
-    }
 }
 
 fn print_json(prepared: &Prepared, addresses: &[Address], printer: Printer) -> Result<(), Failure> {

@@ -24,10 +24,23 @@ pub struct Member {
     pub health: Health,
     /// How often the engine started it again.
     pub restarts: i64,
+    /// Why a probe last ended it.
+    pub last_restart: Option<LastRestart>,
     /// When it was made.
     pub created: Option<OffsetDateTime>,
     /// What it publishes on the host.
     pub ports: Vec<Port>,
+}
+
+/// A restart that a failed probe caused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRestart {
+    /// The probe and what it got: `liveness: http://…: 503 Service Unavailable, 3 times in a row`.
+    pub reason: String,
+    /// When.
+    pub at: OffsetDateTime,
+    /// How many there were without a longer quiet time in between.
+    pub in_a_row: u32,
 }
 
 /// What a container's probes say.
@@ -169,6 +182,14 @@ impl Overview {
         self.members.iter().map(|member| member.restarts).sum()
     }
 
+    /// The last restart that a failed probe caused, with the container.
+    pub fn last_restart(&self) -> Option<(&Member, &LastRestart)> {
+        self.members
+            .iter()
+            .filter_map(|member| Some((member, member.last_restart.as_ref()?)))
+            .max_by_key(|(_, restart)| restart.at)
+    }
+
     /// When its first container was made.
     pub fn created(&self) -> Option<OffsetDateTime> {
         self.members.iter().filter_map(|member| member.created).min()
@@ -242,6 +263,7 @@ mod tests {
             status,
             health,
             restarts: 1,
+            last_restart: None,
             created: None,
             ports: Vec::new(),
         }

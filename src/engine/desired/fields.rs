@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::Container;
-use super::probe::duration;
+use super::probe::{duration, probe_command};
 use crate::engine::labels::{Labels, Role};
-use crate::stack::{self, EnvValue, Protocol, Restart, User};
+use crate::stack::{self, EnvValue, Probe, Protocol, Restart, User};
 
 /// A digest of files and their owner.
 pub(super) fn digest_of_files(files: &BTreeMap<String, Vec<u8>>, owner: Option<User>) -> String {
@@ -65,6 +65,17 @@ impl Container {
                 duration(health.start),
             )
         });
+        let watched = |probe: &Option<Probe>| match probe {
+            Some(probe) if self.watched => format!(
+                "{} every {} within {}, {} failures, start {}",
+                quoted(&probe_command(probe)),
+                duration(probe.every),
+                duration(probe.timeout),
+                probe.failures,
+                duration(probe.delay),
+            ),
+            _ => String::new(),
+        };
         let restart = match self.restart {
             Restart::Always => "always",
             Restart::OnFailure => "on-failure",
@@ -86,6 +97,8 @@ impl Container {
             ("restart", restart.to_owned()),
             ("grace", duration(self.grace)),
             ("health check", health.unwrap_or_default()),
+            ("startup probe", watched(&self.probes.startup)),
+            ("liveness probe", watched(&self.probes.live)),
         ];
         fields
             .map(|(name, value)| (name.to_owned(), value))

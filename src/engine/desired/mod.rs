@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 pub use error::Error;
 pub use fields::hex;
 pub use objects::{Container, Content, Desired, Health, Job, Mount, Published, Replica, Volume};
-pub use probe::probe_command;
+pub use probe::{probe_command, start_command};
 
 use super::labels::Role;
 use crate::stack::{self, Name, Restart, Stack, User};
@@ -25,6 +25,8 @@ use template::Template;
 pub const BINARY: &str = "/.motif/motif";
 /// The folder of the binary.
 pub const BINARY_FOLDER: &str = "/.motif";
+/// Where a watched container keeps when and why it was started again.
+pub const RESTARTS_FOLDER: &str = "/.motif-restarts";
 /// The user of blocks and of whatever names none.
 const NOBODY: User = User {
     uid: 65532,
@@ -40,6 +42,10 @@ pub struct Image {
     pub id: String,
     /// The user that it runs as; empty is root.
     pub user: String,
+    /// The program that it starts, where nothing else is said.
+    pub entrypoint: Vec<String>,
+    /// The program's arguments, where nothing else is said.
+    pub arguments: Vec<String>,
 }
 
 /// What a stack is turned into Docker objects with.

@@ -184,6 +184,8 @@ pub struct Container {
     pub health: Option<Health>,
     /// Startup, readiness and liveness.
     pub probes: Probes,
+    /// Whether its program runs under the binary's `init`, which ends the container when a probe fails.
+    pub watched: bool,
     /// Ports that only the pod's own containers should reach, with their name.
     pub local_ports: Vec<(String, u16)>,
     /// The digest of the job that it is a run of.

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use super::{BINARY, Health};
+use super::{BINARY, Container, Health, RESTARTS_FOLDER};
 use crate::stack::{self, Action, Probe, Probes};
+
+/// What it may take to start a probe's command, on a busy machine.
+const SLACK: Duration = Duration::from_secs(2);
 
 /// A duration as the blocks read it.
 pub(super) fn duration(value: Duration) -> String {
@@ -45,6 +48,57 @@ pub fn probe_command(probe: &Probe) -> Vec<String> {
     words
 }
 
+/// What a container is started with: its program and arguments, under `init` where that watches it.
+///
+/// As in Kubernetes, a command of the stack's own replaces the image's arguments too.
+pub fn start_command(container: &Container) -> (Option<Vec<String>>, Option<Vec<String>>) {
+    if !container.watched {
+        return (container.entrypoint.clone(), container.arguments.clone());
+    }
+    let own = |words: &Vec<String>| words.clone();
+    let arguments = match (&container.arguments, &container.entrypoint) {
+        (Some(arguments), _) => own(arguments),
+        (None, Some(_)) => Vec::new(),
+        (None, None) => own(&container.image.arguments),
+    };
+    let program = container
+        .entrypoint
+        .as_ref()
+        .unwrap_or(&container.image.entrypoint);
+    let mut words = [BINARY, "block", "init"].map(str::to_owned).to_vec();
+    for (flag, probe) in [
+        ("startup", &container.probes.startup),
+        ("live", &container.probes.live),
+    ] {
+        words.extend(
+            probe
+                .as_ref()
+                .map(|probe| format!("--{flag}={}", question(probe))),
+        );
+    }
+    words.push(format!("--grace={}", duration(container.grace)));
+    words.push(format!("--state={RESTARTS_FOLDER}"));
+    words.push("--".to_owned());
+    (Some(words), Some([own(program), arguments].concat()))
+}
+
+/// A probe as `init` reads it.
+fn question(probe: &Probe) -> String {
+    let slack = match probe.action {
+        Action::Exec { .. } => Duration::ZERO,
+        // The command keeps the time itself; starting it takes some more.
+        _ => SLACK,
+    };
+    serde_json::json!({
+        "command": probe_command(probe),
+        "delay": probe.delay.as_millis(),
+        "every": probe.every.as_millis(),
+        "timeout": (probe.timeout + slack).as_millis(),
+        "failures": probe.failures,
+    })
+    .to_string()
+}
+
 /// The engine's one health check says what a service would ask: readiness, else startup.
 pub(super) fn health(probes: &Probes) -> Option<Health> {
     let probe = probes.ready.as_ref().or(probes.startup.as_ref())?;
@@ -55,7 +109,7 @@ pub(super) fn health(probes: &Probes) -> Option<Health> {
         command: probe_command(probe),
         every: probe.every,
         // The engine counts the time that it needs to start the check, which a busy machine stretches.
-        timeout: probe.timeout + Duration::from_secs(2),
+        timeout: probe.timeout + SLACK,
         failures: probe.failures,
         start: probe.delay + startup,
     })

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::fields::digest_of_files;
 use super::probe::health;
 use super::service::{group_alias, is_proxied, published};
-use super::{Container, Content, Error, Image, Mount, NOBODY, Replica, Surroundings, Volume};
+use super::{
+    Container, Content, Error, Image, Mount, NOBODY, RESTARTS_FOLDER, Replica, Surroundings, Volume,
+};
 use crate::engine::labels::Role;
 use crate::stack::{
     self, Action, Name, PodSpec, Probes, Restart, SecurityLevel, Source, Stack, User, VolumeKind,
@@ -196,7 +198,18 @@ impl<'a> Template<'a> {
             Source::Block(name) => Some(name.clone()),
             Source::Image(_) | Source::Build(_) => None,
         };
-        let (mounts, mut tmpfs) = self.mounts(container, index, volumes);
+        let (mut mounts, mut tmpfs) = self.mounts(container, index, volumes);
+        let watched = container.role != stack::Role::Init
+            && (container.probes.live.is_some() || container.probes.startup.is_some());
+        if watched {
+            let (name, volume) = self.restarts(container, index);
+            mounts.push(Mount {
+                volume: name.clone(),
+                path: RESTARTS_FOLDER.to_owned(),
+                read_only: false,
+            });
+            volumes.insert(name, volume);
+        }
         let has_tmp = mounts.iter().any(|mount| mount.path == "/tmp") || tmpfs.contains_key("/tmp");
         if container.security.read_only_root && !has_tmp && block.is_none() {
             tmpfs.insert("/tmp".to_owned(), Some(TMP_SIZE));
@@ -248,7 +261,7 @@ impl<'a> Template<'a> {
             directory: container.directory.clone(),
             joins: has_infra,
             mounts,
-            binary: block.is_none() && (is_probed || must_ask),
+            binary: block.is_none() && (is_probed || must_ask || watched),
             tmpfs,
             milli_cpu: container.resources.cpu.map(|cpu| cpu.0),
             memory: container.resources.memory.map(|memory| memory.0),
@@ -264,6 +277,7 @@ impl<'a> Template<'a> {
             grace: self.spec.grace,
             health: health(&container.probes),
             probes: container.probes.clone(),
+            watched,
             local_ports,
             ..self.bare(index)
         }
@@ -341,6 +355,18 @@ impl<'a> Template<'a> {
         (name, volume)
     }
 
+    /// Where a watched container keeps its restarts. The dot keeps its name apart from the stack's volumes.
+    fn restarts(&self, container: &stack::Container, index: u32) -> (String, Volume) {
+        let name = format!("{}.restarts", container.name);
+        let volume = Volume {
+            pod: self.name.to_string(),
+            name: name.clone(),
+            content: Content::Empty,
+            owner: self.user(container).ok().flatten(),
+        };
+        (format!("{}-{name}", self.object_name(index)), volume)
+    }
+
     /// The user of the containers that mount a volume, where they all have the same.
     fn owner(&self, volume: &Name) -> Option<User> {
         let mut users = self
@@ -400,6 +426,7 @@ pub(super) fn bare(pod: &str, replica: u32) -> Container {
         grace: Duration::from_secs(10),
         health: None,
         probes: Probes::default(),
+        watched: false,
         local_ports: Vec::new(),
         job: None,
     }

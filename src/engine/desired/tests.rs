@@ -10,6 +10,7 @@ fn image(user: &str) -> Image {
         name: "app:1".to_owned(),
         id: DIGEST.to_owned(),
         user: user.to_owned(),
+        ..Image::default()
     }
 }
 
@@ -143,12 +144,14 @@ secrets:
       grace: 30s
       health check: ok every 10s within 3s, 3 failures, start 30s
       image: app:1@0123456789ab
+      mount /.motif-restarts: shop-web-0-log.restarts
       mount /own: tmpfs of 1Mi
       mount /tmp: tmpfs of 64Mi
       network of the pod: yes
       read-only root: yes
       restart: always
       shared processes: yes
+      startup probe: ok every 10s within 1s, 3 failures, start 0s
       user: 1234:1234
     shop-web-0-app (main)
       all capabilities dropped: yes
@@ -161,6 +164,7 @@ secrets:
       restart: always
       shared processes: yes
       user: 1234:1234
+    volume shop-web-0-log.restarts: empty of Some(1234)
     volume shop-web-0-scratch: empty of Some(1234)
     volume shop-web-certs: secret of Some(1234)
     ");

@@ -9,7 +9,7 @@ use bollard::models::{
 
 use super::Error;
 use super::volumes::volume_mount;
-use crate::engine::desired::{BINARY_FOLDER, Container, Desired};
+use crate::engine::desired::{BINARY_FOLDER, Container, Desired, start_command};
 use crate::engine::labels::{self, Role};
 use crate::engine::secrets::Secrets;
 use crate::stack::{EnvValue, Protocol, Restart};
@@ -51,12 +51,13 @@ pub fn body(
         labels.insert(labels::SERVICE.to_owned(), container.pod.clone());
     }
     let (exposed_ports, port_bindings) = ports(container);
+    let (entrypoint, cmd) = start_command(container);
     Ok(ContainerCreateBody {
         hostname: container.hostname.clone(),
         user: (!container.user.is_empty()).then(|| container.user.clone()),
         env: Some(environment(container, context.secrets)?),
-        cmd: container.arguments.clone(),
-        entrypoint: container.entrypoint.clone(),
+        cmd,
+        entrypoint,
         image: Some(container.image.name.clone()),
         working_dir: container.directory.clone(),
         labels: Some(labels),

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use time::OffsetDateTime;
 
 use super::{Docker, Error, Intent, observe};
+use crate::engine::desired::RESTARTS_FOLDER;
 use crate::engine::labels::{self, Labels, Role};
 use crate::engine::overview::{Health, Member};
 
@@ -82,7 +83,15 @@ impl Docker {
                 health = Some(HealthStatusEnum::HEALTHY);
             }
         }
+        let is_watched = || container.volumes.values().any(|path| path == RESTARTS_FOLDER);
+        let restarts = inspected.restart_count.unwrap_or_default();
+        let last_restart = if restarts > 0 && is_watched() {
+            self.last_restart(&container.id).await
+        } else {
+            None
+        };
         Some(Member {
+            last_restart,
             image: image.or_else(|| summary.image.clone()).unwrap_or_default(),
             status: container.status,
             health: match health {
@@ -91,7 +100,7 @@ impl Docker {
                 Some(HealthStatusEnum::UNHEALTHY) => Health::Unready,
                 Some(HealthStatusEnum::NONE | HealthStatusEnum::EMPTY) | None => Health::Unknown,
             },
-            restarts: inspected.restart_count.unwrap_or_default(),
+            restarts,
             created: summary
                 .created
                 .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok()),

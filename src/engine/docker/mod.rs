@@ -17,6 +17,7 @@ pub mod logs;
 mod observe;
 pub mod port_holder;
 mod ready;
+mod restarts;
 pub mod stop;
 pub mod stored;
 pub mod up;

@@ -99,6 +99,17 @@ impl Prepared {
     }
 }
 
+/// What an image says of the program that it starts.
+fn started(config: Option<bollard::models::ImageConfig>) -> Image {
+    let config = config.unwrap_or_default();
+    Image {
+        user: config.user.unwrap_or_default(),
+        entrypoint: config.entrypoint.unwrap_or_default(),
+        arguments: config.cmd.unwrap_or_default(),
+        ..Image::default()
+    }
+}
+
 /// Where a service can be reached from the host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Address {
@@ -204,7 +215,8 @@ impl Docker {
         let image = |id| Image {
             name: binary.image(),
             id,
-            user: String::new(),
+            entrypoint: [BINARY, "block"].map(str::to_owned).to_vec(),
+            ..Image::default()
         };
         if request.is_dry {
             let found = self
@@ -294,7 +306,7 @@ impl Docker {
         Ok(Image {
             name: image.name,
             id: image.id.0,
-            user: found.and_then(|image| image.config?.user).unwrap_or_default(),
+            ..started(found.and_then(|image| image.config))
         })
     }
 
@@ -314,7 +326,7 @@ impl Docker {
         Ok(Image {
             name: name.to_owned(),
             id: found.id.unwrap_or_default(),
-            user: found.config.and_then(|config| config.user).unwrap_or_default(),
+            ..started(found.config)
         })
     }
 

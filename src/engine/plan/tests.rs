@@ -25,6 +25,7 @@ fn container(name: &str, pod: &str, replica: u32, own: &str, role: Role, positio
             name: "app".to_owned(),
             id: "sha256:0123456789abcdef".to_owned(),
             user: "65532".to_owned(),
+            ..Image::default()
         },
         entrypoint: None,
         arguments: None,
@@ -52,6 +53,7 @@ fn container(name: &str, pod: &str, replica: u32, own: &str, role: Role, positio
         grace: Duration::from_secs(30),
         health: None,
         probes: Probes::default(),
+        watched: false,
         local_ports: Vec::new(),
         job: None,
     }

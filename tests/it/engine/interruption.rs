@@ -47,11 +47,13 @@ STACK-web-0-app
 STACK-web-0-prepare
 STACK-web-0-scratch
 STACK-web-0-side
+STACK-web-0-side.restarts
 STACK-web-1
 STACK-web-1-app
 STACK-web-1-prepare
 STACK-web-1-scratch
 STACK-web-1-side
+STACK-web-1-side.restarts
 STACK-web-conf-HASH
 STACK-web-db";
 

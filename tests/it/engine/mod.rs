@@ -2,6 +2,7 @@
 
 mod interruption;
 mod jobs;
+mod liveness;
 mod pods;
 mod quiet;
 mod secrets;

@@ -47,7 +47,7 @@ fn up_serves_and_down_leaves_nothing() {
     assert!(super::services::get(address, "/").contains("\"host\": \"web-0\""));
     assert_eq!(
         stack.objects(),
-        "STACK\nSTACK-web-0\nSTACK-web-0-app\nSTACK-web-0-tls"
+        "STACK\nSTACK-web-0\nSTACK-web-0-app\nSTACK-web-0-tls\nSTACK-web-0-tls.restarts"
     );
     stack.run(&["down"]).success();
     assert_eq!(stack.objects(), "");
