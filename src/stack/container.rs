@@ -31,6 +31,19 @@ pub struct Container {
     pub security: Security,
     /// Working directory, instead of the image's.
     pub directory: Option<String>,
+    /// What `up --watch` copies into it, in the order written.
+    pub sync: Vec<Sync>,
+}
+
+/// Files of the project that are copied into a running container when they change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sync {
+    /// A file or folder, relative to the project.
+    pub from: String,
+    /// The absolute path in the container.
+    pub to: String,
+    /// Whether the container is started again after each copy.
+    pub restart: bool,
 }
 
 /// Order and lifetime, as in Kubernetes.
@@ -76,6 +89,10 @@ pub struct Build {
     pub args: Vec<(String, String)>,
     /// The stage to build; default the last.
     pub target: Option<String>,
+    /// Secrets that a step can mount: the id, the secret and its key, in the order written.
+    pub secrets: Vec<(String, Name, String)>,
+    /// The platform to build for; default the engine's.
+    pub platform: Option<String>,
 }
 
 /// What is run in a container, in Kubernetes' words.

@@ -14,6 +14,7 @@ mod name;
 mod pod;
 mod probe;
 mod raw;
+mod schedule;
 mod schema;
 mod secret;
 mod service;
@@ -24,14 +25,15 @@ use std::collections::BTreeMap;
 
 pub use container::{
     Build, Command, Container, ContainerPort, EnvValue, Mount, Protocol, Resources, Role, Security,
-    SecurityLevel, Source, User,
+    SecurityLevel, Source, Sync, User,
 };
 pub use files::{FileError, FileKind, Files, MemoryFiles, project_path};
 pub use interface::{BlockInterface, FlagInterface};
 pub use load::{Loaded, Options, load};
 pub use name::Name;
-pub use pod::{Job, Pod, PodSpec, Restart};
+pub use pod::{Concurrency, Dependency, Job, Pod, PodSpec, Restart, Until};
 pub use probe::{Action, Probe, Probes, Scheme};
+pub use schedule::Schedule;
 pub use schema::json_schema;
 pub use secret::{Secret, SecretSource};
 pub use service::{Affinity, Publish, Service, ServicePort};

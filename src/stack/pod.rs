@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Container, Name, Place, Role, Volume};
+use super::{Container, Name, Place, Role, Schedule, Volume};
 
 /// What pods and jobs have in common; Kubernetes calls it the pod template.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,28 @@ pub struct PodSpec {
     pub restart: Restart,
     /// Time between SIGTERM and SIGKILL. Default 30 s, as in Kubernetes.
     pub grace: Duration,
+    /// What has to be so before it starts, in the order written.
+    pub after: Vec<Dependency>,
+}
+
+/// Something that has to be so before a pod or job starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    /// Where it was declared.
+    pub place: Place,
+    /// The pod or job.
+    pub on: Name,
+    /// What it has to be.
+    pub until: Until,
+}
+
+/// What a pod or job that others wait for has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Every replica of the pod is ready.
+    Ready,
+    /// The job ended well.
+    Done,
 }
 
 impl PodSpec {
@@ -61,8 +83,27 @@ pub struct Job {
     pub retries: u32,
     /// Time after which the job fails.
     pub deadline: Option<Duration>,
+    /// Whether every index from 0 up to `completions` must end well once.
+    pub indexed: bool,
+    /// Time after which the runs of an ended job are removed.
+    pub ttl: Option<Duration>,
+    /// When it runs; `None` is once, at `up`.
+    pub schedule: Option<Schedule>,
+    /// What happens when it is due and still runs. Default `Allow`, as in Kubernetes.
+    pub concurrency: Concurrency,
     /// Its containers and volumes; `restart` is `OnFailure` or `Never`.
     pub spec: PodSpec,
+}
+
+/// What happens when a scheduled job is due and still runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concurrency {
+    /// Both run.
+    Allow,
+    /// The new one is left out.
+    Forbid,
+    /// The old one is ended.
+    Replace,
 }
 
 /// When an ended main container is started again.

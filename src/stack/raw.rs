@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::{Affinity, Bytes, MilliCpu, Protocol, Restart, Role, Scheme, SecurityLevel};
+use super::{Affinity, Bytes, Concurrency, MilliCpu, Protocol, Restart, Role, Scheme, SecurityLevel, Until};
 use crate::diagnostic::Diagnostic;
 use crate::parameters::{RawParameter, parse_duration};
 use crate::yaml::{
@@ -48,6 +48,8 @@ record! {
         share_processes "shareProcesses": Boolean,
         /// When an ended main container is started again: always. A job has other choices.
         restart "restart": Restart,
+        /// What has to be so before it starts: the name of a pod to ready, of a job to done.
+        after "after": Map<Until>,
         /// Time between SIGTERM and SIGKILL. Default 30s.
         grace "grace": RawDuration,
         /// Containers by name. Init containers and sidecars start in the order written.
@@ -68,6 +70,16 @@ record! {
         retries "retries": Whole<0, 1000>,
         /// Time after which the job fails. Default: none.
         deadline "deadline": RawDuration,
+        /// Whether each run has an index from 0, in the variable JOB_COMPLETION_INDEX, and each index must end well once. Default false.
+        indexed "indexed": Boolean,
+        /// Time after which the runs of an ended job are removed. Default: they stay.
+        ttl "ttl": RawDuration,
+        /// When it runs, again and again: the five fields of cron, in UTC, or @hourly, @daily, @weekly, @monthly, @yearly. Default: once, at `up`.
+        schedule "schedule": Text,
+        /// What happens when it is due and still runs: allow both, forbid the new one, or replace the old one. Default allow.
+        concurrency "concurrency": Concurrency,
+        /// What has to be so before it starts: the name of a pod to ready, of a job to done.
+        after "after": Map<Until>,
         /// Host name, a DNS label. Default: the run's name.
         hostname "hostname": Text,
         /// Whether containers see each other's processes. Default false.
@@ -122,6 +134,8 @@ record! {
         capabilities "capabilities": List<Text>,
         /// Working directory, an absolute path. Default: the image's.
         directory "directory": Text,
+        /// Files that `up --watch` copies into it when they change: a file or folder, relative to the stack, to an absolute path.
+        sync "sync": Map<Shorthand<Text, RawSync>>,
     }
 }
 
@@ -136,12 +150,26 @@ record! {
         args "args": Map<Text>,
         /// The stage to build. Default: the last.
         target "target": Text,
+        /// Secrets that RUN --mount=type=secret,id=… reads: id to a key of a secret. They are in no layer.
+        secrets "secrets": Map<RawSecretKey>,
+        /// The platform to build for, linux/amd64 or linux/arm64. Default: the engine's.
+        platform "platform": Text,
+    }
+}
+
+record! {
+    /// Where changed files go.
+    pub struct RawSync ("a sync") {
+        /// The absolute path in the container.
+        path "path" required: Text,
+        /// Whether the container is started again after each copy. Default false.
+        restart "restart": Boolean,
     }
 }
 
 record! {
     /// A key of a secret.
-    pub struct RawSecretKey ("an environment variable from a secret") {
+    pub struct RawSecretKey ("a key of a secret") {
         /// The secret's name.
         secret "secret" required: Text,
         /// The key in it.
@@ -297,6 +325,18 @@ words! {
     SecurityLevel as "a security level" {
         "restricted" => SecurityLevel::Restricted,
         "baseline" => SecurityLevel::Baseline,
+    }
+}
+
+words! {
+    Until as "what is waited for" { "ready" => Until::Ready, "done" => Until::Done, }
+}
+
+words! {
+    Concurrency as "a rule for runs that overlap" {
+        "allow" => Concurrency::Allow,
+        "forbid" => Concurrency::Forbid,
+        "replace" => Concurrency::Replace,
     }
 }
 

@@ -107,8 +107,8 @@ fn the_result_is_one_json_document() {
             "stack": {
                 "name": "shop",
                 "parameters": { "replicas": 2 },
-                "pods": ["web"],
-                "jobs": ["migrate"],
+                "pods": ["web", "db"],
+                "jobs": ["migrate", "first", "report", "hourly"],
                 "services": ["web", "web-each"],
                 "secrets": ["db", "web-tls"],
             },
@@ -229,7 +229,7 @@ fn the_example_of_the_documentation_is_valid() {
     let output = workspace.run(&["check"]).success();
     let last = output.stderr.lines().last().unwrap();
     assert_eq!(
-        last, "stack `shop` is valid: 1 pod, 1 job, 1 service, 2 secrets",
+        last, "stack `shop` is valid: 1 pod, 3 jobs, 1 service, 2 secrets",
         "{output}"
     );
 }

@@ -90,9 +90,10 @@ pub const HEADLESS_TARGET: Field = approximated(
     "`targetPort`",
     "clients of a headless service dial the replica, thus the target's number",
 );
+pub const AFTER: Field = dropped("pods.<pod>.after", "", "a cluster starts pods and jobs at once");
 pub const JOB: Field = kept(
     "jobs.<job>",
-    "",
+    "without `schedule`",
     "`Job`",
     "a cluster's job never changes: applying a changed one is refused until the old one is deleted",
 );
@@ -167,11 +168,12 @@ pub const FIELDS: &[Field] = &[
         "",
     ),
     kept("pods.<pod>.grace", "", "`terminationGracePeriodSeconds`", ""),
+    AFTER,
     DURATION,
     kept("pods.<pod>.containers.<container>.image", "", "`image`", ""),
     BUILD,
     kept(
-        "pods.<pod>.containers.<container>.build.context, dockerfile, args, target",
+        "pods.<pod>.containers.<container>.build.context, dockerfile, args, target, secrets, platform",
         "",
         "the image; the report says the command that builds it",
         "",
@@ -412,6 +414,12 @@ pub const FIELDS: &[Field] = &[
         "",
     ),
     kept(
+        "pods.<pod>.containers.<container>.sync",
+        "",
+        "nothing",
+        "it serves `up --watch` alone",
+    ),
+    kept(
         "pods.<pod>.volumes.<volume>.empty, empty.size",
         "",
         "`emptyDir`; its size is `sizeLimit`",
@@ -478,9 +486,18 @@ pub const FIELDS: &[Field] = &[
     kept("jobs.<job>.parallelism", "", "`parallelism`", ""),
     kept("jobs.<job>.retries", "", "`backoffLimit`", ""),
     kept("jobs.<job>.deadline", "", "`activeDeadlineSeconds`", ""),
+    kept("jobs.<job>.indexed", "", "`completionMode: Indexed`", ""),
+    kept("jobs.<job>.ttl", "", "`ttlSecondsAfterFinished`", ""),
+    kept(
+        "jobs.<job>.schedule",
+        "",
+        "`CronJob` with this `schedule`, in UTC",
+        "",
+    ),
+    kept("jobs.<job>.concurrency", "", "`concurrencyPolicy`", ""),
     kept("jobs.<job>.restart", "", "`restartPolicy`", ""),
     kept(
-        "jobs.<job>.hostname, shareProcesses, grace, containers, volumes",
+        "jobs.<job>.hostname, shareProcesses, grace, after, containers, volumes",
         "",
         "as of a pod",
         "",

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::shell::quoted;
 use super::{At, Context, Error, Options, fields};
-use crate::stack::{self, Build, Name, Source};
+use crate::stack::{self, Build, Name, SecretSource, Source, Stack};
 
 /// An image as a cluster is to get it.
 pub struct Image {
@@ -31,7 +31,7 @@ pub fn image(context: &mut Context, at: &At, pod: &Name, container: &stack::Cont
         }
         Source::Build(build) => {
             let reference = built(options, context.stack.name(), pod, &container.name);
-            let making = build_command(&reference, build);
+            let making = build_command(context.stack, &reference, build);
             (reference, making, &fields::BUILD, at.field("build"))
         }
     };
@@ -96,7 +96,7 @@ fn built(options: &Options, stack: &Name, pod: &Name, container: &Name) -> Strin
 }
 
 /// The command that makes an image of a name, up to the next one.
-fn build_command(reference: &str, build: &Build) -> String {
+fn build_command(stack: &Stack, reference: &str, build: &Build) -> String {
     let mut command = format!("docker build -t {reference}");
     if build.dockerfile != "Dockerfile" {
         let path = format!("{}/{}", build.context.trim_end_matches('/'), build.dockerfile);
@@ -107,6 +107,16 @@ fn build_command(reference: &str, build: &Build) -> String {
     }
     if let Some(target) = &build.target {
         let _ = write!(command, " --target {}", quoted(target));
+    }
+    for (id, secret, key) in &build.secrets {
+        let source = match stack.secrets().get(secret).map(|secret| &secret.source) {
+            Some(SecretSource::Files(files)) => files.get(key).cloned().unwrap_or_default(),
+            _ => format!(".motif/secrets/{secret}/{key}"),
+        };
+        let _ = write!(command, " --secret {}", quoted(&format!("id={id},src={source}")));
+    }
+    if let Some(platform) = &build.platform {
+        let _ = write!(command, " --platform {}", quoted(platform));
     }
     let _ = write!(command, " {} && ", quoted(&build.context));
     command

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::config::ConfigMapData;
 use super::service::ServiceSpec;
 use super::volume::ClaimSpec;
-use super::workload::{BudgetSpec, DeploymentSpec, JobSpec, StatefulSetSpec};
+use super::workload::{BudgetSpec, CronJobSpec, DeploymentSpec, JobSpec, StatefulSetSpec};
 
 /// Labels or annotations.
 pub type Labels = BTreeMap<&'static str, String>;
@@ -48,6 +48,8 @@ pub enum Content {
     StatefulSet(StatefulSetSpec),
     /// Pods that run to completion.
     Job(JobSpec),
+    /// A job that runs again and again.
+    CronJob(CronJobSpec),
     /// How many replicas may be away at a time.
     PodDisruptionBudget(BudgetSpec),
     /// A stable name in front of pods.
@@ -75,6 +77,7 @@ impl Content {
             Self::Deployment(_) => "Deployment",
             Self::StatefulSet(_) => "StatefulSet",
             Self::Job(_) => "Job",
+            Self::CronJob(_) => "CronJob",
             Self::PodDisruptionBudget(_) => "PodDisruptionBudget",
             Self::Service(_) => "Service",
             Self::ConfigMap(_) => "ConfigMap",
@@ -86,7 +89,7 @@ impl Content {
     fn api_version(&self) -> &'static str {
         match self {
             Self::Deployment(_) | Self::StatefulSet(_) => "apps/v1",
-            Self::Job(_) => "batch/v1",
+            Self::Job(_) | Self::CronJob(_) => "batch/v1",
             Self::PodDisruptionBudget(_) => "policy/v1",
             Self::Service(_) | Self::ConfigMap(_) | Self::PersistentVolumeClaim(_) => "v1",
         }
@@ -104,6 +107,7 @@ impl Serialize for Object {
             Content::Deployment(spec) => map.serialize_entry("spec", spec)?,
             Content::StatefulSet(spec) => map.serialize_entry("spec", spec)?,
             Content::Job(spec) => map.serialize_entry("spec", spec)?,
+            Content::CronJob(spec) => map.serialize_entry("spec", spec)?,
             Content::PodDisruptionBudget(spec) => map.serialize_entry("spec", spec)?,
             Content::Service(spec) => map.serialize_entry("spec", spec)?,
             Content::PersistentVolumeClaim(spec) => map.serialize_entry("spec", spec)?,

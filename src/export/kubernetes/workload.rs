@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::object::{Content, Labels};
+use super::object::{Content, Labels, Metadata};
 use super::pod::{PodTemplate, Purpose, template};
 use super::service::{governing, service};
 use super::volume::{ClaimTemplate, Sharing};
 use super::{At, Context, Error, Objects, fields};
-use crate::stack::{self, Restart, VolumeKind};
+use crate::stack::{self, Concurrency, Restart, Until, VolumeKind};
 
 /// Replicas without a name of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,10 +55,30 @@ impl StatefulSetSpec {
 pub struct JobSpec {
     completions: u32,
     parallelism: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completion_mode: Option<&'static str>,
     backoff_limit: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     active_deadline_seconds: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl_seconds_after_finished: Option<u32>,
     template: PodTemplate,
+}
+
+/// A job that runs again and again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CronJobSpec {
+    schedule: String,
+    time_zone: &'static str,
+    concurrency_policy: &'static str,
+    job_template: JobTemplate,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct JobTemplate {
+    metadata: Metadata,
+    spec: JobSpec,
 }
 
 /// How many replicas may be away at a time.
@@ -78,6 +98,9 @@ pub struct Selector {
     pub match_labels: Labels,
 }
 
+/// The longest name of a scheduled job: each of its jobs adds the time to it.
+const CRON_JOB_LIMIT: usize = 52;
+
 /// The longest name of a stateful set: a label of its pods adds a hash to it.
 const STATEFUL_SET_LIMIT: usize = 52;
 
@@ -90,6 +113,7 @@ pub fn pod(context: &mut Context, objects: &mut Objects, pod: &stack::Pod) {
     let selector = Selector {
         match_labels: context.selector(&pod.name),
     };
+    dependencies(context, &at, &pod.spec);
     if pod.stable && pod.spec.hostname.is_some() {
         context.say(
             &fields::HOSTNAME,
@@ -168,16 +192,19 @@ pub fn job(context: &mut Context, objects: &mut Objects, job: &stack::Job) {
         path: format!("jobs.{}", job.name),
         place: &job.place,
     };
-    let namespace = context.kubectl_namespace();
-    context.say(
-        &fields::JOB,
-        &at,
-        "the cluster refuses a changed job while the old one is there".to_owned(),
-        format!(
-            "kubectl{namespace} delete job {} --ignore-not-found, before it is applied again",
-            job.name
-        ),
-    );
+    dependencies(context, &at, &job.spec);
+    if job.schedule.is_none() {
+        let namespace = context.kubectl_namespace();
+        context.say(
+            &fields::JOB,
+            &at,
+            "the cluster refuses a changed job while the old one is there".to_owned(),
+            format!(
+                "kubectl{namespace} delete job {} --ignore-not-found, before it is applied again",
+                job.name
+            ),
+        );
+    }
     let purpose = Purpose {
         restart_policy: Some(match job.spec.restart {
             Restart::Never => "Never",
@@ -196,12 +223,64 @@ pub fn job(context: &mut Context, objects: &mut Objects, job: &stack::Job) {
     let spec = JobSpec {
         completions: job.completions,
         parallelism: job.parallelism,
+        completion_mode: job.indexed.then_some("Indexed"),
         backoff_limit: job.retries,
         active_deadline_seconds: job
             .deadline
             .map(|deadline| context.seconds(&at.field("deadline"), deadline)),
+        ttl_seconds_after_finished: job.ttl.map(|ttl| context.seconds(&at.field("ttl"), ttl)),
         template,
     };
     let metadata = context.metadata(&job.name, job.name.to_string());
-    objects.add(metadata, Content::Job(spec), &at);
+    let content = match &job.schedule {
+        None => Content::Job(spec),
+        Some(schedule) => {
+            if job.name.as_str().len() > CRON_JOB_LIMIT {
+                context.errors.push(Error::TooLong {
+                    object: "CronJob",
+                    limit: CRON_JOB_LIMIT,
+                    name: job.name.to_string(),
+                    place: job.place.clone(),
+                });
+            }
+            Content::CronJob(CronJobSpec {
+                schedule: schedule.as_str().to_owned(),
+                // Without it a cluster takes the zone of its control plane.
+                time_zone: "Etc/UTC",
+                concurrency_policy: match job.concurrency {
+                    Concurrency::Allow => "Allow",
+                    Concurrency::Forbid => "Forbid",
+                    Concurrency::Replace => "Replace",
+                },
+                job_template: JobTemplate {
+                    metadata: Metadata {
+                        labels: metadata.labels.clone(),
+                        ..Metadata::default()
+                    },
+                    spec,
+                },
+            })
+        }
+    };
+    objects.add(metadata, content, &at);
+}
+
+/// A cluster starts everything at once.
+fn dependencies(context: &mut Context, at: &At, spec: &stack::PodSpec) {
+    for dependency in &spec.after {
+        let at = At {
+            path: format!("{}.after.{}", at.path, dependency.on),
+            place: &dependency.place,
+        };
+        let until = match dependency.until {
+            Until::Ready => "ready",
+            Until::Done => "done",
+        };
+        context.say(
+            &fields::AFTER,
+            &at,
+            format!("it starts before `{}` is {until}", dependency.on),
+            "let the program try again until it gets what it needs, or end, so that the cluster starts it again",
+        );
+    }
 }

@@ -8,14 +8,11 @@ use super::pod::PodScope;
 use super::secret::{check_secret_key, check_secret_name};
 use crate::diagnostic::{Diagnostic, Listed, Span, quoted};
 use crate::parameters::Parameter;
-use crate::stack::files::{FileKind, project_path};
 use crate::stack::interface::{BlockInterface, FlagInterface};
-use crate::stack::raw::{
-    RawArguments, RawBuild, RawContainer, RawFlag, RawMount, RawPortNumber, RawSecretKey,
-};
+use crate::stack::raw::{RawArguments, RawContainer, RawFlag, RawMount, RawPortNumber, RawSecretKey};
 use crate::stack::{
-    Build, Bytes, Command, Container, ContainerPort, EnvValue, ImageReference, Mount, Name, Protocol,
-    Resources, Role, Security, SecurityLevel, Source, User,
+    Bytes, Command, Container, ContainerPort, EnvValue, ImageReference, Mount, Name, Protocol, Resources,
+    Role, Security, SecurityLevel, Source, User,
 };
 use crate::yaml::{List, Map, Shorthand, Spanned, Text};
 
@@ -50,7 +47,7 @@ impl Checker<'_> {
         raw: &'a RawContainer,
         pod: &mut PodScope<'a>,
     ) -> Option<Container> {
-        let source = self.source(key, raw);
+        let source = self.source(key, raw, pod);
         let command = self.command(key, raw, source.as_ref());
         let env = self.env(raw, pod);
         let ports = self.ports(raw);
@@ -75,10 +72,11 @@ impl Checker<'_> {
             probes,
             security,
             directory,
+            sync: self.syncs(raw),
         })
     }
 
-    fn source(&mut self, key: Span, raw: &RawContainer) -> Option<Source> {
+    fn source(&mut self, key: Span, raw: &RawContainer, pod: &PodScope<'_>) -> Option<Source> {
         let kinds = [
             ("image", raw.image.key()),
             ("build", raw.build.key()),
@@ -98,7 +96,7 @@ impl Checker<'_> {
                 None
             }
             [("image", _)] => self.image(raw.image.get()?),
-            [("build", _)] => self.build(raw.build.get()?),
+            [("build", _)] => self.build(raw.build.get()?, pod),
             [_] => self.block(raw.block.get()?),
             [(first, span), (second, other), ..] => {
                 self.push(
@@ -131,86 +129,6 @@ impl Checker<'_> {
         self.push(
             Diagnostic::error(text.span, format!("{} can't name an image", quoted(written))).help(help),
         );
-        None
-    }
-
-    fn build(&mut self, build: &Spanned<Shorthand<Text, RawBuild>>) -> Option<Source> {
-        let nothing = Map::default();
-        let (context, dockerfile, args, target) = match &build.value {
-            Shorthand::Short(context) => (
-                &Spanned {
-                    value: context.clone(),
-                    span: build.span,
-                },
-                None,
-                &nothing,
-                None,
-            ),
-            Shorthand::Long(long) => (
-                long.context.get()?,
-                long.dockerfile.get(),
-                long.args.value().unwrap_or(&nothing),
-                long.target.value(),
-            ),
-        };
-        let folder = self.project_folder(context)?;
-        let name = dockerfile.map_or("Dockerfile", |dockerfile| dockerfile.value.0.as_str());
-        let span = dockerfile.map_or(context.span, |dockerfile| dockerfile.span);
-        match project_path(&folder, name) {
-            Ok(path) if self.files.kind(&path) != Ok(FileKind::File) => self.push(
-                Diagnostic::error(span, format!("no file {}", quoted(&path)))
-                    .help("a build needs a Dockerfile in its folder; name another with `dockerfile:`"),
-            ),
-            Ok(_) => {}
-            Err(why) => self.push(Diagnostic::error(span, why)),
-        }
-        let mut build_args = Vec::new();
-        for arg in &args.0 {
-            if arg.key.value.is_empty() || arg.key.value.contains(['=', '\0']) {
-                self.push(Diagnostic::error(
-                    arg.key.span,
-                    format!("{} can't name a build argument", quoted(&arg.key.value)),
-                ));
-            }
-            if let Some(value) = &arg.value {
-                build_args.push((arg.key.value.clone(), value.value.0.clone()));
-            }
-        }
-        Some(Source::Build(Build {
-            context: folder,
-            dockerfile: name.to_owned(),
-            args: build_args,
-            target: target.map(|target| target.0.clone()),
-        }))
-    }
-
-    fn project_folder(&mut self, written: &Spanned<Text>) -> Option<String> {
-        let folder = match project_path("", &written.value.0) {
-            Ok(folder) => folder,
-            Err(why) => {
-                self.push(
-                    Diagnostic::error(written.span, why)
-                        .help("a build context lies in the stack's folder or below it"),
-                );
-                return None;
-            }
-        };
-        let problem = match self.files.kind(&folder) {
-            Ok(FileKind::Folder) => return Some(folder),
-            Ok(FileKind::File) => Diagnostic::error(
-                written.span,
-                format!("{} is a file, not a folder", quoted(&folder)),
-            )
-            .help("name the folder, and the Dockerfile with `dockerfile:`"),
-            Err(_) => {
-                let siblings = self.files.list(".").unwrap_or_default();
-                let meant = self
-                    .problems
-                    .did_you_mean(&folder, siblings.iter().map(String::as_str));
-                Diagnostic::error(written.span, format!("no folder {}", quoted(&folder))).maybe_help(meant)
-            }
-        };
-        self.push(problem);
         None
     }
 
@@ -391,7 +309,9 @@ impl Checker<'_> {
                     }
                     Some(EnvValue::Text(text.0.clone()))
                 }
-                Shorthand::Long(key) => self.secret_env(key, pod),
+                Shorthand::Long(key) => self
+                    .secret_key(key, pod)
+                    .map(|(secret, key)| EnvValue::Secret { secret, key }),
             };
             env.extend(value.map(|value| (entry.key.value.clone(), value)));
         }
@@ -423,7 +343,8 @@ impl Checker<'_> {
         }
     }
 
-    fn secret_env(&mut self, raw: &RawSecretKey, pod: &PodScope<'_>) -> Option<EnvValue> {
+    /// A key of a secret, by the names of both.
+    pub(super) fn secret_key(&mut self, raw: &RawSecretKey, pod: &PodScope<'_>) -> Option<(Name, String)> {
         let (secret, key) = (raw.secret.get()?, raw.key.get()?);
         let name = check_secret_name(&secret.value.0, secret.span, pod.secrets, self.problems)?;
         check_secret_key(
@@ -433,10 +354,7 @@ impl Checker<'_> {
             pod.secrets,
             self.problems,
         );
-        Some(EnvValue::Secret {
-            secret: name,
-            key: key.value.0.clone(),
-        })
+        Some((name, key.value.0.clone()))
     }
 
     fn ports(&mut self, raw: &RawContainer) -> Vec<ContainerPort> {
@@ -547,7 +465,7 @@ impl Checker<'_> {
         None
     }
 
-    fn container_path(&mut self, path: &Spanned<Text>) -> bool {
+    pub(super) fn container_path(&mut self, path: &Spanned<Text>) -> bool {
         match container_path_problem(&path.value.0) {
             None => true,
             Some((why, help)) => {

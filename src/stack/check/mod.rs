@@ -1,19 +1,22 @@
 //! Turns a stack as written into a checked one: every cross reference, name, port and rule.
 
+mod after;
+mod build;
 mod container;
 mod paths;
 mod pod;
 mod probe;
 mod secret;
 mod service;
+mod sync;
 mod volume;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::Files;
 use super::interface::BlockInterface;
 use super::raw::{RawJob, RawPod, RawSecret, RawStack};
-use super::{Job, Name, Place, Pod, Restart, Stack};
+use super::{Concurrency, Job, Name, Place, Pod, Restart, Schedule, Stack};
 use crate::diagnostic::{Collector, Diagnostic, Sources, Span, quoted};
 use crate::parameters::Value;
 use crate::yaml::{Field, Map, MapEntry};
@@ -29,6 +32,9 @@ pub struct Checker<'a> {
 /// What containers and volumes may refer to.
 struct Scope<'a> {
     secrets: BTreeMap<&'a str, &'a MapEntry<RawSecret>>,
+    pods: BTreeSet<&'a str>,
+    /// Jobs, and where each says that it has a schedule.
+    jobs: BTreeMap<&'a str, Option<Span>>,
 }
 
 impl Checker<'_> {
@@ -42,16 +48,26 @@ impl Checker<'_> {
         let written = self.name_of(&raw.stack, "a stack");
         let nothing = Map::default();
         let raw_secrets = raw.secrets.value().unwrap_or(&nothing);
+        let (no_pods, no_jobs) = (Map::default(), Map::default());
+        let raw_pods = raw.pods.value().unwrap_or(&no_pods);
+        let raw_jobs = raw.jobs.value().unwrap_or(&no_jobs);
         let scope = Scope {
             secrets: raw_secrets
                 .0
                 .iter()
                 .map(|entry| (entry.key.value.as_str(), entry))
                 .collect(),
+            pods: raw_pods.keys().collect(),
+            jobs: raw_jobs
+                .0
+                .iter()
+                .map(|entry| {
+                    let job = entry.value.as_ref().map(|job| &job.value);
+                    let scheduled = job.and_then(|job| job.schedule.key());
+                    (entry.key.value.as_str(), scheduled)
+                })
+                .collect(),
         };
-        let (no_pods, no_jobs) = (Map::default(), Map::default());
-        let raw_pods = raw.pods.value().unwrap_or(&no_pods);
-        let raw_jobs = raw.jobs.value().unwrap_or(&no_jobs);
         if raw_pods.0.is_empty() && raw_jobs.0.is_empty() {
             let span = raw
                 .pods
@@ -87,6 +103,7 @@ impl Checker<'_> {
         let jobs = self.each(raw_jobs, "a job", |checker, name, entry, raw| {
             Some(checker.job(name, entry, raw, &scope))
         });
+        self.circles(raw_pods, raw_jobs);
         let services = self.services(raw);
         let secrets = self.secrets(raw_secrets);
         let name = name.or(written)?;
@@ -114,6 +131,7 @@ impl Checker<'_> {
             hostname: &raw.hostname,
             share_processes: &raw.share_processes,
             grace: &raw.grace,
+            after: &raw.after,
             containers: &raw.containers,
             volumes: &raw.volumes,
         };
@@ -146,6 +164,7 @@ impl Checker<'_> {
             hostname: &raw.hostname,
             share_processes: &raw.share_processes,
             grace: &raw.grace,
+            after: &raw.after,
             containers: &raw.containers,
             volumes: &raw.volumes,
         };
@@ -159,6 +178,7 @@ impl Checker<'_> {
                 "a deadline of no time lets nothing run",
             ));
         }
+        let schedule = self.schedule(raw);
         let spec = self.pod_spec(&shape, restart, scope);
         let count = |value: Option<i64>, default| {
             value.map_or(default, |value| u32::try_from(value).unwrap_or(default))
@@ -170,7 +190,43 @@ impl Checker<'_> {
             parallelism: count(raw.parallelism.value().map(|whole| whole.0), 1),
             retries: count(raw.retries.value().map(|whole| whole.0), 6),
             deadline: deadline.map(|deadline| deadline.value.0),
+            indexed: raw.indexed.value().is_some_and(|boolean| boolean.0),
+            ttl: raw.ttl.value().map(|ttl| ttl.0),
+            schedule,
+            concurrency: raw.concurrency.value().copied().unwrap_or(Concurrency::Allow),
             spec,
+        }
+    }
+
+    fn schedule(&mut self, raw: &RawJob) -> Option<Schedule> {
+        let Some(written) = raw.schedule.get() else {
+            if let Some(span) = raw.concurrency.key()
+                && raw.schedule.is_absent()
+            {
+                self.push(
+                    Diagnostic::error(span, "only a job with a `schedule` can overlap itself")
+                        .help("leave it out, or add a `schedule`"),
+                );
+            }
+            return None;
+        };
+        if let Some(span) = raw.after.key() {
+            self.push(
+                Diagnostic::error(
+                    span,
+                    "a job with a `schedule` starts when it is due, not after others",
+                )
+                .related(raw.schedule.key().unwrap_or(span), "the schedule"),
+            );
+        }
+        match Schedule::parse(&written.value.0) {
+            Ok(schedule) => Some(schedule),
+            Err(why) => {
+                self.push(Diagnostic::error(written.span, why).help(
+                    "as in cron: `*/5 * * * *` is every five minutes, `0 3 * * 1` Mondays at 3:00 UTC",
+                ));
+                None
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Checker, Scope};
 use crate::diagnostic::{Diagnostic, Span, quoted};
 use crate::stack::raw::{RawContainer, RawDuration, RawPort, RawPortNumber, RawVolume, RawVolumeWord};
-use crate::stack::{Name, PodSpec, Protocol, Restart, Role, Volume, VolumeKind};
+use crate::stack::{Name, PodSpec, Protocol, Restart, Role, Until, Volume, VolumeKind};
 use crate::yaml::{Boolean, Field, Map, Shorthand, Text};
 
 /// The keys that pods and jobs share.
@@ -16,6 +16,7 @@ pub struct Shape<'a> {
     pub hostname: &'a Field<Text>,
     pub share_processes: &'a Field<Boolean>,
     pub grace: &'a Field<RawDuration>,
+    pub after: &'a Field<Map<Until>>,
     pub containers: &'a Field<Map<RawContainer>>,
     pub volumes: &'a Field<Map<Shorthand<RawVolumeWord, RawVolume>>>,
 }
@@ -200,6 +201,7 @@ impl Checker<'_> {
                 .grace
                 .value()
                 .map_or(Duration::from_secs(30), |grace| grace.0),
+            after: self.dependencies(shape.after, scope),
         }
     }
 

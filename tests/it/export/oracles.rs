@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde::Serialize;
@@ -32,6 +32,7 @@ pub fn survives_types(object: &Value, name: &str) -> String {
         "Deployment" => again::<Deployment>(object),
         "StatefulSet" => again::<StatefulSet>(object),
         "Job" => again::<Job>(object),
+        "CronJob" => again::<CronJob>(object),
         "Service" => again::<Service>(object),
         "ConfigMap" => again::<ConfigMap>(object),
         "PersistentVolumeClaim" => again::<PersistentVolumeClaim>(object),
@@ -67,7 +68,7 @@ fn objects_survive_kubernetes_own_types() {
                 .map(|object| survives_types(&object, case.name))
         })
         .collect();
-    assert_eq!(kinds.len(), 7, "the goldens miss a kind: {kinds:?}");
+    assert_eq!(kinds.len(), 8, "the goldens miss a kind: {kinds:?}");
 }
 
 #[test]

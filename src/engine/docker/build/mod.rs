@@ -707,6 +707,8 @@ mod tests {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             target: target.map(str::to_owned),
+            secrets: Vec::new(),
+            platform: None,
         };
         let bases = |id: &str| BTreeMap::from([("debian".to_owned(), id.to_owned())]);
         let tags = [
