@@ -41,6 +41,7 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show what the stack''s containers wrote, in the order of its time')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a program in a container of the stack')
             [CompletionResult]::new('down', 'down', [CompletionResultType]::ParameterValue, 'Stop the stack''s pods and remove all that the stack owns')
+            [CompletionResult]::new('supervise', 'supervise', [CompletionResultType]::ParameterValue, 'Keep a detached stack''s jobs: begin their runs, count them, and wait for the next due time')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Turn the stack into the files of another system')
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Show an image''s interface: its parameters, ports, user and program')
             [CompletionResult]::new('images', 'images', [CompletionResultType]::ParameterValue, 'Show what motif keeps on the engine: block images, built images, volumes with the binary')
@@ -262,6 +263,23 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'motif;supervise' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Read this stack instead of `stack.yaml`')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Read this stack instead of `stack.yaml`')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Give a parameter of the stack a value; may be repeated')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Name the stack otherwise than its file does')
+            [CompletionResult]::new('--project-name', '--project-name', [CompletionResultType]::ParameterName, 'Name the stack otherwise than its file does')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colour')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…` or `tcp://…`')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…` or `tcp://…`')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'motif;export' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colour')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work in another folder')
@@ -403,6 +421,7 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show what the stack''s containers wrote, in the order of its time')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a program in a container of the stack')
             [CompletionResult]::new('down', 'down', [CompletionResultType]::ParameterValue, 'Stop the stack''s pods and remove all that the stack owns')
+            [CompletionResult]::new('supervise', 'supervise', [CompletionResultType]::ParameterValue, 'Keep a detached stack''s jobs: begin their runs, count them, and wait for the next due time')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Turn the stack into the files of another system')
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Show an image''s interface: its parameters, ports, user and program')
             [CompletionResult]::new('images', 'images', [CompletionResultType]::ParameterValue, 'Show what motif keeps on the engine: block images, built images, volumes with the binary')
@@ -442,6 +461,9 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             break
         }
         'motif;help;down' {
+            break
+        }
+        'motif;help;supervise' {
             break
         }
         'motif;help;export' {

@@ -64,6 +64,9 @@ _motif() {
             motif,schema)
                 cmd="motif__subcmd__schema"
                 ;;
+            motif,supervise)
+                cmd="motif__subcmd__supervise"
+                ;;
             motif,up)
                 cmd="motif__subcmd__up"
                 ;;
@@ -127,6 +130,9 @@ _motif() {
             motif__subcmd__help,schema)
                 cmd="motif__subcmd__help__subcmd__schema"
                 ;;
+            motif__subcmd__help,supervise)
+                cmd="motif__subcmd__help__subcmd__supervise"
+                ;;
             motif__subcmd__help,up)
                 cmd="motif__subcmd__help__subcmd__up"
                 ;;
@@ -155,7 +161,7 @@ _motif() {
 
     case "${cmd}" in
         motif)
-            opts="-q -C -H -h -V --color --quiet --directory --host --help --version new patterns check schema up ps logs exec down export inspect images prune block completions man help"
+            opts="-q -C -H -h -V --color --quiet --directory --host --help --version new patterns check schema up ps logs exec down supervise export inspect images prune block completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -619,7 +625,7 @@ _motif() {
             return 0
             ;;
         motif__subcmd__help)
-            opts="new patterns check schema up ps logs exec down export inspect images prune block completions man help"
+            opts="new patterns check schema up ps logs exec down supervise export inspect images prune block completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -871,6 +877,20 @@ _motif() {
             return 0
             ;;
         motif__subcmd__help__subcmd__schema)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        motif__subcmd__help__subcmd__supervise)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1361,6 +1381,60 @@ _motif() {
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -H)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        motif__subcmd__supervise)
+            opts="-f -p -q -C -H -h --file --set --project-name --color --quiet --directory --host --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --project-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

@@ -61,6 +61,7 @@ enum Command {
     Logs(commands::logs::LogsArgs),
     Exec(commands::exec::ExecArgs),
     Down(commands::down::DownArgs),
+    Supervise(commands::supervise::SuperviseArgs),
     Export(commands::export::ExportArgs),
     Inspect(commands::inspect::InspectArgs),
     Images(commands::images::ImagesArgs),
@@ -112,6 +113,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Prune(args) => commands::prune::run(&args, host, printer),
         Command::Ps(args) => commands::ps::run(&args, host, printer),
         Command::Schema(args) => commands::schema::run(&args, printer),
+        Command::Supervise(args) => commands::supervise::run(&args, host, printer),
         Command::Up(args) => commands::up::run(&args, host, printer),
     };
     match result {

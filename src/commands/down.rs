@@ -7,6 +7,7 @@ use super::stack_args::StackArgs;
 use crate::engine::Events;
 use crate::engine::docker::Docker;
 use crate::engine::docker::down::removal;
+use crate::engine::supervisor::Supervisor;
 use crate::terminal::{Exit, Failure, Printer, progress};
 
 /// Stop the stack's pods and remove all that the stack owns
@@ -51,6 +52,9 @@ async fn down(args: &DownArgs, host: Option<&str>, stack: &str, printer: Printer
     if removal.is_empty() {
         printer.status(format!("nothing of stack {stack} stands"));
         return Ok(Exit::Done);
+    }
+    if let Ok(supervisor) = Supervisor::new(docker.address(), stack) {
+        supervisor.end()?;
     }
     let kept = removal.kept.clone();
     let (events, receiver) = Events::channel();

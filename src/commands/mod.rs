@@ -18,4 +18,5 @@ pub mod ps;
 pub mod schema;
 mod selection;
 pub mod stack_args;
+pub mod supervise;
 pub mod up;

@@ -9,6 +9,7 @@ use super::engine::{failed, runtime};
 use super::selection::SelectionArgs;
 use crate::engine::observed::{Port, Status};
 use crate::engine::overview::{Member, Overview, overview};
+use crate::engine::supervisor::Supervisor;
 use crate::terminal::{Exit, Failure, Format, Printer, table};
 
 /// Show the stack's pods: what is ready, what restarts, what is published
@@ -28,13 +29,16 @@ pub struct PsArgs {
 
 /// Shows the stack's pods.
 pub fn run(args: &PsArgs, host: Option<&str>, printer: Printer) -> Result<Exit, Failure> {
-    let (members, name) = runtime()?.block_on(async {
+    let (members, name, address) = runtime()?.block_on(async {
         let (docker, name) = args.selection.open(host).await?;
         let members = docker.list(&name).await.map_err(failed)?;
-        Ok::<_, Failure>((members, name))
+        Ok::<_, Failure>((members, name, docker.address().to_owned()))
     })?;
     let mut replicas = overview(members);
     let is_empty = replicas.is_empty();
+    let has_open_runs = replicas
+        .iter()
+        .any(|replica| replica.is_job && !replica.is_completed());
     replicas.retain(|replica| args.all || !replica.is_completed());
     match args.format {
         Format::Json => {
@@ -57,6 +61,16 @@ pub fn run(args: &PsArgs, host: Option<&str>, printer: Printer) -> Result<Exit, 
                         restart.reason
                     ));
                 }
+            }
+            match Supervisor::new(&address, &name).ok() {
+                Some(supervisor) if let Some(process) = supervisor.process() => printer.status(format!(
+                    "process {process} keeps the jobs, and writes to {}",
+                    supervisor.log().display()
+                )),
+                _ if has_open_runs => {
+                    printer.status("nobody keeps the jobs now: `motif up --detach` goes on with them");
+                }
+                _ => {}
             }
             if is_empty {
                 printer.status(format!(
@@ -119,7 +133,11 @@ fn document(replica: &Overview) -> Value {
     let (ready, all) = replica.ready();
     json!({
         "name": replica.name(),
-        "kind": if replica.is_service { "service" } else { "pod" },
+        "kind": match (replica.is_service, replica.is_job) {
+            (true, _) => "service",
+            (_, true) => "job",
+            _ => "pod",
+        },
         "pod": replica.pod,
         "replica": replica.replica,
         "ready": ready,

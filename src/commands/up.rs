@@ -10,12 +10,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::engine::{failed, failures, runtime};
 use super::stack_args::{LoadedStack, StackArgs};
-use crate::engine::Events;
 use crate::engine::docker::Docker;
-use crate::engine::docker::down::targets;
+use crate::engine::docker::down::stages;
+use crate::engine::docker::logs::{LogLine, LogRequest};
 use crate::engine::docker::stop::Ending;
 use crate::engine::docker::up::{Address, Prepared, Request, Wait};
-use crate::engine::observed::Observed;
+use crate::engine::supervisor::Supervisor;
+use crate::engine::{Event, Events};
 use crate::stack::Stack;
 use crate::terminal::{Exit, Failure, Format, Printer, progress};
 
@@ -96,7 +97,7 @@ async fn up(
         .map_err(|error| failed(error.into()))?;
     let (events, receiver) = Events::channel();
     let shown = tokio::spawn(progress::show(receiver, printer));
-    let result = bring_up(args, stack, project, &docker, &events, printer).await;
+    let result = bring_up(args, host, stack, project, &docker, &events, printer).await;
     // The last sender: what is left to show is shown before anything else is said.
     drop(events);
     let _ = shown.await;
@@ -105,6 +106,7 @@ async fn up(
 
 async fn bring_up(
     args: &UpArgs,
+    host: Option<&str>,
     stack: &Stack,
     project: &Path,
     docker: &Docker,
@@ -133,15 +135,16 @@ async fn bring_up(
         return Ok(Exit::Done);
     }
     let is_detached = args.detach || args.wait;
-    let wait = match (args.wait, args.detach) {
-        (true, _) => Wait::Ready(args.wait_timeout),
-        (false, true) => Wait::Started,
-        (false, false) => Wait::Attached,
-    };
+    let wait = if args.wait { Wait::Ready } else { Wait::Started };
+    let supervisor = Supervisor::new(docker.address(), stack.name().as_str());
+    // Whoever keeps the jobs so far knows the stack as it was.
+    if let Ok(supervisor) = &supervisor {
+        supervisor.end()?;
+    }
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        done = docker.up(&prepared, wait, events) => done.map_err(failed)?,
+        done = docker.up(&prepared, wait, args.wait_timeout, events) => done.map_err(failed)?,
         // Whatever stands is left as it is: the next run goes on from there.
         _ = interrupt.recv() => return Ok(Exit::Interrupted),
         _ = terminate.recv() => return Ok(Exit::Interrupted),
@@ -149,13 +152,8 @@ async fn bring_up(
     for line in docker.exposed_ports(&prepared).await {
         events.warning(line);
     }
-    if wait == Wait::Started {
-        for job in &prepared.plan.jobs {
-            events.warning(format!(
-                "job `{}` was started, but nobody counts its runs or tries again: `motif up --wait` does",
-                job.name
-            ));
-        }
+    if is_detached && prepared.has_jobs_to_keep(wait) {
+        supervisor?.start(&supervise_arguments(args, host))?;
     }
     let addresses = docker.addresses(&prepared.desired).await.map_err(failed)?;
     match args.format {
@@ -172,9 +170,8 @@ async fn bring_up(
     if is_detached {
         return Ok(Exit::Done);
     }
-    let observed = docker.observe(stack.name().as_str()).await.map_err(failed)?;
     tokio::select! {
-        done = attend(docker, &prepared, &observed, began, events) => return done.map(|()| Exit::Done),
+        done = attend(docker, &prepared, began, events) => return done.map(|()| Exit::Done),
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
@@ -185,23 +182,65 @@ async fn bring_up(
         removes: false,
     };
     tokio::select! {
-        done = docker.end(targets(&observed), ending, events) => done.map_err(failed)?,
-        _ = interrupt.recv() => docker.kill(&targets(&observed).concat()).await,
+        done = docker.end_in_stages(stages(&observed), ending, events) => done.map_err(failed)?,
+        _ = interrupt.recv() => docker.kill(&stages(&observed).concat().concat()).await,
     }
     Ok(Exit::Interrupted)
 }
 
-/// Shows what the pods write and runs the jobs, until all have ended.
+/// Shows what the pods write and keeps the jobs, until all have ended.
 async fn attend(
     docker: &Docker,
     prepared: &Prepared,
-    observed: &Observed,
     began: OffsetDateTime,
     events: &Events,
 ) -> Result<(), Failure> {
-    let jobs = docker.run_jobs(prepared, true, events);
-    let (jobs, ()) = tokio::join!(jobs, docker.follow(observed, began, events));
-    jobs.map_err(failed)
+    let request = LogRequest {
+        stack: &prepared.desired.stack,
+        selectors: &[],
+        tail: None,
+        since: Some(began),
+        containing: None,
+    };
+    let tell = |line: LogLine| {
+        events.send(Event::Log {
+            container: line.labels.display_name(),
+            stderr: line.stderr,
+            line: line.text,
+        });
+        true
+    };
+    let follow = docker.follow_logs(&request, tell);
+    let keep = docker.keep(prepared, events);
+    tokio::pin!(follow, keep);
+    let mut kept = Ok(());
+    let (mut is_kept, mut is_followed) = (false, false);
+    while !(is_kept && is_followed) {
+        tokio::select! {
+            result = &mut keep, if !is_kept => {
+                kept = result;
+                is_kept = true;
+            }
+            // A log that can't be read ends no stack.
+            _ = &mut follow, if !is_followed => is_followed = true,
+        }
+    }
+    match kept {
+        Ok(()) => Ok(()),
+        Err(mut errors) => Err(failed(errors.remove(0))),
+    }
+}
+
+/// The words that start the process that keeps the jobs of the same stack.
+fn supervise_arguments(args: &UpArgs, host: Option<&str>) -> Vec<String> {
+    let mut words = vec!["--color=never".to_owned(), "supervise".to_owned()];
+    words.extend(host.map(|host| format!("--host={host}")));
+    let file = args.stack.file.as_ref();
+    words.extend(file.map(|file| format!("--file={}", file.display())));
+    let name = args.stack.project_name.as_ref();
+    words.extend(name.map(|name| format!("--project-name={name}")));
+    words.extend(args.stack.set.iter().map(|set| format!("--set={set}")));
+    words
 }
 
 fn print_json(prepared: &Prepared, addresses: &[Address], printer: Printer) -> Result<(), Failure> {

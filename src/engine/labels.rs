@@ -24,6 +24,12 @@ pub const VOLUME: &str = "dev.motif.volume";
 pub const KIND: &str = "dev.motif.kind";
 /// The digest of the job that a container is a run of.
 pub const JOB: &str = "dev.motif.job";
+/// When a run of a scheduled job was due, in minutes since 1970.
+pub const DUE: &str = "dev.motif.due";
+/// The index of a run of an indexed job.
+pub const INDEX: &str = "dev.motif.index";
+/// The pods and jobs that the container's pod comes after, separated by commas.
+pub const AFTER: &str = "dev.motif.after";
 /// The service that a proxy container holds.
 pub const SERVICE: &str = "dev.motif.service";
 /// The folder of the project.
@@ -99,6 +105,12 @@ pub struct Labels {
     pub position: u32,
     /// The digest of the state that it was made for.
     pub hash: String,
+    /// When the run of a scheduled job was due, in minutes since 1970.
+    pub due: Option<u64>,
+    /// The index of a run of an indexed job.
+    pub index: Option<u32>,
+    /// The pods and jobs that its pod comes after.
+    pub after: Vec<String>,
 }
 
 impl Labels {
@@ -116,6 +128,12 @@ impl Labels {
                 .and_then(|position| position.parse().ok())
                 .unwrap_or(0),
             hash: text(HASH).unwrap_or_default(),
+            due: labels.get(DUE).and_then(|due| due.parse().ok()),
+            index: labels.get(INDEX).and_then(|index| index.parse().ok()),
+            after: labels
+                .get(AFTER)
+                .map(|after| after.split(',').map(str::to_owned).collect())
+                .unwrap_or_default(),
         })
     }
 
@@ -129,6 +147,12 @@ impl Labels {
             (ROLE, self.role.as_str().to_owned()),
             (POSITION, self.position.to_string()),
             (HASH, self.hash.clone()),
+            (DUE, self.due.map(|due| due.to_string()).unwrap_or_default()),
+            (
+                INDEX,
+                self.index.map(|index| index.to_string()).unwrap_or_default(),
+            ),
+            (AFTER, self.after.join(",")),
             (COMPOSE_PROJECT, self.stack.clone()),
             (COMPOSE_SERVICE, self.pod.clone()),
             (COMPOSE_NUMBER, (self.replica + 1).to_string()),
@@ -139,9 +163,9 @@ impl Labels {
         .collect()
     }
 
-    /// The replica's name: `web-0`.
+    /// The replica's name: `web-0`; of a scheduled job's run `report-29412345-0`.
     pub fn replica_name(&self) -> String {
-        format!("{}-{}", self.pod, self.replica)
+        replica_name(&self.pod, self.due, self.replica)
     }
 
     /// How a person names the container: `web-0/app`, or `web-0` where it has no name of its own.
@@ -151,5 +175,13 @@ impl Labels {
             _ if self.container.is_empty() => self.replica_name(),
             _ => format!("{}/{}", self.replica_name(), self.container),
         }
+    }
+}
+
+/// `web-0`; of a scheduled job's run `report-29412345-0`.
+pub fn replica_name(pod: &str, due: Option<u64>, replica: u32) -> String {
+    match due {
+        None => format!("{pod}-{replica}"),
+        Some(due) => format!("{pod}-{due}-{replica}"),
     }
 }

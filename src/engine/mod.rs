@@ -13,5 +13,6 @@ pub mod overview;
 pub mod plan;
 pub mod secrets;
 pub mod selector;
+pub mod supervisor;
 
 pub use event::{Event, Events, Work};

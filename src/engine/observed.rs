@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use time::OffsetDateTime;
+
 use super::labels::{Labels, Role};
 
 /// What stands on the engine.
@@ -46,6 +48,10 @@ pub struct Container {
     pub volumes: BTreeMap<String, String>,
     /// The address, host port and container port of what it publishes.
     pub ports: Vec<Port>,
+    /// When it was made.
+    pub created: Option<OffsetDateTime>,
+    /// When it ended; known only where that was asked.
+    pub ended: Option<OffsetDateTime>,
 }
 
 /// A container of somebody else.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
-use super::labels::{Labels, Role};
+use super::labels::{Labels, Role, replica_name};
 use super::observed::{Port, Status};
 
 /// A container as a person asks about it.
@@ -30,6 +30,8 @@ pub struct Member {
     pub created: Option<OffsetDateTime>,
     /// What it publishes on the host.
     pub ports: Vec<Port>,
+    /// Whether it is part of a job's run.
+    pub is_of_job: bool,
 }
 
 /// A restart that a failed probe caused.
@@ -99,8 +101,12 @@ pub struct Overview {
     pub pod: String,
     /// The replica's index, from 0.
     pub replica: u32,
+    /// When it was due, in minutes since 1970; runs of a scheduled job only.
+    pub due: Option<u64>,
     /// Whether it holds a service.
     pub is_service: bool,
+    /// Whether it is a run of a job.
+    pub is_job: bool,
     /// Its containers in the order of their start, without those that only hold the pod together.
     pub members: Vec<Member>,
     /// What it publishes on the host.
@@ -113,7 +119,7 @@ impl Overview {
         if self.is_service {
             format!("service/{}", self.pod)
         } else {
-            format!("{}-{}", self.pod, self.replica)
+            replica_name(&self.pod, self.due, self.replica)
         }
     }
 
@@ -210,18 +216,20 @@ impl Overview {
 
 /// Groups containers by replica: pods by name, then the proxies of services.
 pub fn overview(members: Vec<Member>) -> Vec<Overview> {
-    let mut replicas: BTreeMap<(bool, String, u32), Overview> = BTreeMap::new();
+    let mut replicas: BTreeMap<(bool, String, Option<u64>, u32), Overview> = BTreeMap::new();
     for member in members {
         let labels = &member.labels;
         if labels.role == Role::Carrier {
             continue;
         }
         let is_service = labels.role == Role::Proxy;
-        let key = (is_service, labels.pod.clone(), labels.replica);
+        let key = (is_service, labels.pod.clone(), labels.due, labels.replica);
         let replica = replicas.entry(key).or_insert_with(|| Overview {
             pod: labels.pod.clone(),
             replica: labels.replica,
+            due: labels.due,
             is_service,
+            is_job: member.is_of_job,
             members: Vec::new(),
             ports: Vec::new(),
         });
@@ -258,6 +266,9 @@ mod tests {
                 role,
                 position: 0,
                 hash: String::new(),
+                due: None,
+                index: None,
+                after: Vec::new(),
             },
             image: format!("{}:1", role.as_str()),
             status,
@@ -266,6 +277,7 @@ mod tests {
             last_restart: None,
             created: None,
             ports: Vec::new(),
+            is_of_job: false,
         }
     }
 

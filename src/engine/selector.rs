@@ -129,6 +129,9 @@ mod tests {
             role,
             position: 0,
             hash: String::new(),
+            due: None,
+            index: None,
+            after: Vec::new(),
         }
     }
 

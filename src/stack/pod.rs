@@ -36,7 +36,7 @@ pub struct Dependency {
 }
 
 /// What a pod or job that others wait for has to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Until {
     /// Every replica of the pod is ready.
     Ready,

@@ -70,7 +70,7 @@ record! {
         retries "retries": Whole<0, 1000>,
         /// Time after which the job fails. Default: none.
         deadline "deadline": RawDuration,
-        /// Whether each run has an index from 0, in the variable JOB_COMPLETION_INDEX, and each index must end well once. Default false.
+        /// Whether each run has an index from 0, in the variable `JOB_COMPLETION_INDEX`, and each index must end well once. Default false.
         indexed "indexed": Boolean,
         /// Time after which the runs of an ended job are removed. Default: they stay.
         ttl "ttl": RawDuration,

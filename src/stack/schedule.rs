@@ -169,7 +169,7 @@ fn set(text: &str, field: &Field) -> Result<(u64, bool), String> {
             },
             None => (part, None),
         };
-        let value = |text: &str| value(text, field).map_err(|why| wrong(why));
+        let value = |text: &str| value(text, field).map_err(wrong);
         let (first, last) = match range.split_once('-') {
             _ if matches!(range, "*" | "?") => {
                 is_any |= step.is_none_or(|step| step == 1);

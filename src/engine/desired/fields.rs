@@ -177,6 +177,9 @@ impl Container {
             role: self.role,
             position: self.position,
             hash: digest_of_fields(&self.fields()),
+            due: self.due,
+            index: self.index,
+            after: self.after.clone(),
         }
     }
 

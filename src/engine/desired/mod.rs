@@ -13,11 +13,11 @@ use sha2::{Digest, Sha256};
 
 pub use error::Error;
 pub use fields::hex;
-pub use objects::{Container, Content, Desired, Health, Job, Mount, Published, Replica, Volume};
+pub use objects::{After, Container, Content, Desired, Health, Job, Mount, Published, Replica, Volume};
 pub use probe::{probe_command, start_command};
 
 use super::labels::Role;
-use crate::stack::{self, Name, Restart, Stack, User};
+use crate::stack::{self, EnvValue, Name, Restart, Stack, User};
 use service::{is_proxied, proxy, udp_ports};
 use template::Template;
 
@@ -27,6 +27,8 @@ pub const BINARY: &str = "/.motif/motif";
 pub const BINARY_FOLDER: &str = "/.motif";
 /// Where a watched container keeps when and why it was started again.
 pub const RESTARTS_FOLDER: &str = "/.motif-restarts";
+/// The variable that tells a run of an indexed job its index; Kubernetes' name.
+const COMPLETION_INDEX: &str = "JOB_COMPLETION_INDEX";
 /// The user of blocks and of whatever names none.
 const NOBODY: User = User {
     uid: 65532,
@@ -67,6 +69,12 @@ pub fn desire(stack: &Stack, surroundings: &Surroundings) -> Result<Desired, Vec
         volumes: BTreeMap::new(),
         replicas: Vec::new(),
         jobs: Vec::new(),
+        after: after(stack),
+        services: stack
+            .services()
+            .iter()
+            .map(|service| (service.name.to_string(), service.pod.to_string()))
+            .collect(),
     };
     let mut errors = Vec::new();
     for name in surroundings.scale.keys() {
@@ -94,7 +102,7 @@ pub fn desire(stack: &Stack, surroundings: &Surroundings) -> Result<Desired, Vec
     for job in stack.jobs() {
         match Template::of_job(stack, surroundings, job).check() {
             Ok(()) => {
-                let (run, volumes) = job_run(stack, surroundings, job, 0);
+                let (run, volumes) = job_run(stack, surroundings, job, RunName::default());
                 // What each run has for itself is made for each run.
                 let shared = volumes
                     .into_iter()
@@ -106,6 +114,10 @@ pub fn desire(stack: &Stack, surroundings: &Surroundings) -> Result<Desired, Vec
                     parallelism: job.parallelism,
                     retries: job.retries,
                     deadline: job.deadline,
+                    indexed: job.indexed,
+                    ttl: job.ttl,
+                    schedule: job.schedule.clone(),
+                    concurrency: job.concurrency,
                     digest: digest_of_run(&run),
                 });
             }
@@ -139,15 +151,43 @@ pub fn desire(stack: &Stack, surroundings: &Surroundings) -> Result<Desired, Vec
     }
 }
 
+/// What pods and jobs wait for, by name; those that wait for nothing are left out.
+fn after(stack: &Stack) -> BTreeMap<String, Vec<After>> {
+    let pods = stack.pods().iter().map(|pod| (&pod.name, &pod.spec));
+    let jobs = stack.jobs().iter().map(|job| (&job.name, &job.spec));
+    let waiting = pods.chain(jobs).filter(|(_, spec)| !spec.after.is_empty());
+    waiting
+        .map(|(name, spec)| {
+            let after = spec.after.iter().map(|dependency| After {
+                on: dependency.on.to_string(),
+                until: dependency.until,
+            });
+            (name.to_string(), after.collect())
+        })
+        .collect()
+}
+
+/// Which run of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct RunName {
+    /// When a scheduled job was due, in minutes since 1970.
+    pub due: Option<u64>,
+    /// How many runs there were before it.
+    pub number: u32,
+    /// Its index, in an indexed job.
+    pub index: Option<u32>,
+}
+
 /// One run of a job, with the volumes that it mounts.
 pub fn job_run(
     stack: &Stack,
     surroundings: &Surroundings,
     job: &stack::Job,
-    index: u32,
+    name: RunName,
 ) -> (Replica, BTreeMap<String, Volume>) {
     let mut volumes = BTreeMap::new();
-    let mut run = Template::of_job(stack, surroundings, job).replica(index, &mut volumes);
+    let template = Template::of_run(stack, surroundings, job, name.due);
+    let mut run = template.replica(name.number, &mut volumes);
     for container in &mut run.containers {
         if container.role == Role::Main {
             // A failed run is counted, and another one made.
@@ -157,6 +197,14 @@ pub fn job_run(
     let digest = digest_of_run(&run);
     for container in &mut run.containers {
         container.job = Some(digest.clone());
+        container.index = name.index;
+        if let Some(index) = name.index
+            && container.role != Role::Infra
+            && !container.env.iter().any(|(name, _)| name == COMPLETION_INDEX)
+        {
+            let value = EnvValue::Text(index.to_string());
+            container.env.push((COMPLETION_INDEX.to_owned(), value));
+        }
     }
     (run, volumes)
 }

@@ -1,11 +1,12 @@
 //! The Docker objects that should be, as data.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use super::Image;
-use crate::engine::labels::Role;
-use crate::stack::{EnvValue, Probes, Protocol, Publish, Restart, User};
+use crate::engine::labels::{Role, replica_name};
+use crate::stack::{Concurrency, EnvValue, Probes, Protocol, Publish, Restart, Schedule, Until, User};
 
 /// All the Docker objects of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,28 @@ pub struct Desired {
     pub replicas: Vec<Replica>,
     /// Its jobs, in the order written.
     pub jobs: Vec<Job>,
+    /// What pods and jobs wait for, by name.
+    pub after: BTreeMap<String, Vec<After>>,
+    /// The pod behind each service.
+    pub services: BTreeMap<String, String>,
+}
+
+/// Something that has to be so before a pod or job starts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct After {
+    /// The pod or job.
+    pub on: String,
+    /// What it has to be.
+    pub until: Until,
+}
+
+impl fmt::Display for After {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.until {
+            Until::Ready => write!(formatter, "{} is ready", self.on),
+            Until::Done => write!(formatter, "{} is done", self.on),
+        }
+    }
 }
 
 /// A pod that runs to completion.
@@ -35,6 +58,14 @@ pub struct Job {
     pub retries: u32,
     /// Time after which the job fails.
     pub deadline: Option<Duration>,
+    /// Whether every index up to `completions` must end well once.
+    pub indexed: bool,
+    /// Time after which the runs of an ended job are removed.
+    pub ttl: Option<Duration>,
+    /// When it runs; `None` is once.
+    pub schedule: Option<Schedule>,
+    /// What happens when it is due and still runs.
+    pub concurrency: Concurrency,
     /// The digest of what each of its runs does.
     pub digest: String,
 }
@@ -46,6 +77,8 @@ pub struct Replica {
     pub pod: String,
     /// From 0.
     pub index: u32,
+    /// When the run of a scheduled job was due, in minutes since 1970.
+    pub due: Option<u64>,
     /// In the order of their start; the first owns the network.
     pub containers: Vec<Container>,
 }
@@ -56,7 +89,7 @@ impl Replica {
         if self.is_proxy() {
             self.pod.clone()
         } else {
-            format!("{}-{}", self.pod, self.index)
+            replica_name(&self.pod, self.due, self.index)
         }
     }
 
@@ -190,6 +223,12 @@ pub struct Container {
     pub local_ports: Vec<(String, u16)>,
     /// The digest of the job that it is a run of.
     pub job: Option<String>,
+    /// When the run of a scheduled job was due, in minutes since 1970.
+    pub due: Option<u64>,
+    /// The index of a run of an indexed job.
+    pub index: Option<u32>,
+    /// The pods and jobs that its pod comes after.
+    pub after: Vec<String>,
 }
 
 /// A port on the host.

@@ -102,6 +102,7 @@ pub(super) fn proxy(
     Replica {
         pod: service.name.to_string(),
         index: 0,
+        due: None,
         containers: vec![container],
     }
 }

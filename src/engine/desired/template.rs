@@ -9,7 +9,7 @@ use super::service::{group_alias, is_proxied, published};
 use super::{
     Container, Content, Error, Image, Mount, NOBODY, RESTARTS_FOLDER, Replica, Surroundings, Volume,
 };
-use crate::engine::labels::Role;
+use crate::engine::labels::{Role, replica_name};
 use crate::stack::{
     self, Action, Name, PodSpec, Probes, Restart, SecurityLevel, Source, Stack, User, VolumeKind,
 };
@@ -25,6 +25,7 @@ pub(super) struct Template<'a> {
     spec: &'a PodSpec,
     stable: bool,
     count: u32,
+    due: Option<u64>,
 }
 
 impl<'a> Template<'a> {
@@ -41,10 +42,21 @@ impl<'a> Template<'a> {
             spec: &pod.spec,
             stable: pod.stable,
             count,
+            due: None,
         }
     }
 
     pub(super) fn of_job(stack: &'a Stack, surroundings: &'a Surroundings<'a>, job: &'a stack::Job) -> Self {
+        Self::of_run(stack, surroundings, job, None)
+    }
+
+    /// A job's runs; of a scheduled one, those that were due at a time.
+    pub(super) fn of_run(
+        stack: &'a Stack,
+        surroundings: &'a Surroundings<'a>,
+        job: &'a stack::Job,
+        due: Option<u64>,
+    ) -> Self {
         Self {
             stack,
             surroundings,
@@ -52,6 +64,7 @@ impl<'a> Template<'a> {
             spec: &job.spec,
             stable: false,
             count: job.parallelism,
+            due,
         }
     }
 
@@ -84,18 +97,23 @@ impl<'a> Template<'a> {
             let made = self.container(container, index, has_infra, volumes);
             containers.push(if has_infra { made } else { self.own_network(made) });
         }
+        let after: Vec<String> = self.spec.after.iter().map(|after| after.on.to_string()).collect();
         for (position, container) in (0..).zip(&mut containers) {
             container.position = position;
+            container.due = self.due;
+            container.after.clone_from(&after);
         }
         Replica {
             pod: self.name.to_string(),
             index,
+            due: self.due,
             containers,
         }
     }
 
     fn object_name(&self, index: u32) -> String {
-        format!("{}-{}-{index}", self.stack.name(), self.name)
+        let replica = replica_name(self.name.as_str(), self.due, index);
+        format!("{}-{replica}", self.stack.name())
     }
 
     fn image(&self, container: &stack::Container) -> Image {
@@ -163,7 +181,7 @@ impl<'a> Template<'a> {
     /// Gives a container what the owner of a network has.
     fn own_network(&self, container: Container) -> Container {
         let pod = self.name;
-        let replica = format!("{pod}-{}", container.replica);
+        let replica = replica_name(pod.as_str(), self.due, container.replica);
         let mut aliases = BTreeSet::from([replica.clone()]);
         let mut publish = Vec::new();
         for service in self.stack.services_of(pod) {
@@ -429,5 +447,8 @@ pub(super) fn bare(pod: &str, replica: u32) -> Container {
         watched: false,
         local_ports: Vec::new(),
         job: None,
+        due: None,
+        index: None,
+        after: Vec::new(),
     }
 }

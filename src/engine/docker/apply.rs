@@ -1,17 +1,22 @@
 //! Carries out a plan: what has to be removed, then volumes and network, then every replica in its order.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
 use bollard::models::NetworkCreateRequest;
 use bollard::query_parameters::{CreateContainerOptionsBuilder, StartContainerOptions};
 use futures_util::future::try_join_all;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::create::{Context, body};
+use super::jobs::{Changes, MakeRun};
+use super::order::{Board, Stage};
 use super::stop::{Ending, Target};
-use super::{AT_ONCE, Docker, Error, Intent};
-use crate::engine::desired::{Container, Published, Replica};
+use super::{Docker, Error, Intent};
+use crate::engine::desired::{After, Container, Job, Published, Replica};
 use crate::engine::labels::{self, Role};
-use crate::engine::plan::{Action, Plan, ReplicaPlan};
+use crate::engine::plan::{Action, JobPlan, Plan, ReplicaPlan};
 use crate::engine::{Events, Work};
 
 /// A plan with all that its execution needs.
@@ -24,28 +29,112 @@ pub struct Apply<'a> {
     pub context: Context<'a>,
     /// The image of the blocks.
     pub block_image: &'a str,
+    /// Makes the runs of jobs.
+    pub make_run: &'a MakeRun<'a>,
+    /// How long a pod that others come after may take until it is ready.
+    pub patience: Duration,
+    /// How many containers are made or started at once.
+    pub permits: &'a Semaphore,
     /// Who watches.
     pub events: &'a Events,
 }
 
 impl Apply<'_> {
     /// Carries out the plan. Every container that has to be started was started when this returns.
-    pub async fn run(&self) -> Result<(), Error> {
+    pub async fn run(&self, changes: &Changes) -> Result<(), Error> {
         self.remove().await?;
         tokio::try_join!(self.make_network(), self.fill_volumes())?;
-        // A proxy looks for its backends when it starts: by then they should have their names.
-        for proxies in [false, true] {
-            let replicas = self.context.desired.replicas.iter().zip(&self.plan.replicas);
-            let of_kind = replicas.filter(|(replica, _)| replica.is_proxy() == proxies);
-            let work = of_kind.map(|(replica, plan)| self.replica(replica, plan));
-            stream::iter(work)
-                .buffer_unordered(AT_ONCE)
-                .try_collect::<Vec<()>>()
-                .await?;
-        }
+        self.start_all(changes).await?;
         self.docker
             .remove_volumes(&self.plan.stale_volumes, self.events)
             .await
+    }
+
+    /// Starts every pod when what it comes after is so, and the jobs that others come after.
+    async fn start_all(&self, changes: &Changes) -> Result<(), Error> {
+        let desired = self.context.desired;
+        let replicas: Vec<(&Replica, &ReplicaPlan)> =
+            desired.replicas.iter().zip(&self.plan.replicas).collect();
+        let after_replicas = self.plan.replicas.iter().flat_map(|plan| &plan.after);
+        let after_jobs = self.plan.jobs.iter().flat_map(|plan| &plan.after);
+        let awaited: BTreeSet<&str> = after_replicas
+            .chain(after_jobs)
+            .map(|after| after.on.as_str())
+            .collect();
+        let awaited_jobs: Vec<&JobPlan> = self
+            .plan
+            .jobs
+            .iter()
+            .filter(|plan| awaited.contains(plan.name.as_str()))
+            .collect();
+        let mut pods: BTreeMap<&str, Vec<(&Replica, &ReplicaPlan)>> = BTreeMap::new();
+        for (replica, plan) in replicas.iter().filter(|(replica, _)| !replica.is_proxy()) {
+            pods.entry(&replica.pod).or_default().push((replica, plan));
+        }
+        // What is not on the board is as it should be.
+        let jobs = awaited_jobs.iter().map(|plan| plan.name.as_str());
+        let board = Board::new(pods.keys().copied().chain(jobs));
+        let pods = pods.iter().map(async |(name, replicas)| {
+            self.wait_for(replicas.iter().flat_map(|(_, plan)| &plan.after), &board)
+                .await;
+            try_join_all(replicas.iter().map(|(replica, plan)| self.replica(replica, plan))).await?;
+            board.reach(name, Stage::Started);
+            if awaited.contains(name) {
+                self.wait_until_settled(name).await?;
+                board.reach(name, Stage::Settled);
+            }
+            Ok::<_, Error>(())
+        });
+        let proxies = replicas.iter().filter(|(replica, _)| replica.is_proxy());
+        let proxies = proxies.map(async |(replica, plan)| {
+            // It looks for its backends when it starts: by then they should have their names.
+            if let Some(pod) = desired.services.get(&replica.pod) {
+                board.wait(pod, Stage::Started).await;
+            }
+            self.replica(replica, plan).await
+        });
+        let jobs = awaited_jobs.iter().map(async |plan| {
+            self.wait_for(&plan.after, &board).await;
+            if let Some(job) = desired.jobs.iter().find(|job| job.name == plan.name) {
+                self.keep_job(job, changes, false).await?;
+            }
+            board.reach(&plan.name, Stage::Settled);
+            Ok::<_, Error>(())
+        });
+        tokio::try_join!(try_join_all(pods), try_join_all(proxies), try_join_all(jobs))?;
+        Ok(())
+    }
+
+    async fn wait_for<'b>(&self, after: impl IntoIterator<Item = &'b After>, board: &Board) {
+        for after in after {
+            board.wait(&after.on, Stage::Settled).await;
+        }
+    }
+
+    /// Waits until a pod is ready, and the services in front of it.
+    async fn wait_until_settled(&self, pod: &str) -> Result<(), Error> {
+        let deadline = Instant::now() + self.patience;
+        let desired = self.context.desired;
+        let is_meant = |replica: &&Replica| {
+            replica.pod == pod && !replica.is_proxy()
+                || replica.is_proxy() && desired.services.get(&replica.pod).is_some_and(|of| of == pod)
+        };
+        let replicas = desired.replicas.iter().filter(is_meant);
+        try_join_all(replicas.map(|replica| self.wait_for_replica(replica, deadline))).await?;
+        Ok(())
+    }
+
+    /// The jobs that run once and were not run already because others come after them.
+    pub fn jobs_left(&self) -> impl Iterator<Item = &Job> {
+        let after_replicas = self.plan.replicas.iter().flat_map(|plan| &plan.after);
+        let after_jobs = self.plan.jobs.iter().flat_map(|plan| &plan.after);
+        let awaited: BTreeSet<&str> = after_replicas
+            .chain(after_jobs)
+            .map(|after| after.on.as_str())
+            .collect();
+        let planned = self.plan.jobs.iter();
+        let planned = planned.filter(move |plan| !awaited.contains(plan.name.as_str()));
+        planned.filter_map(|plan| self.context.desired.jobs.iter().find(|job| job.name == plan.name))
     }
 
     async fn remove(&self) -> Result<(), Error> {
@@ -173,6 +262,7 @@ impl Apply<'_> {
                 self.events.started(&work);
                 let options = CreateContainerOptionsBuilder::default().name(name).build();
                 let body = body(container, owner, &self.context)?;
+                let _permit = self.permits.acquire().await;
                 let made = self.docker.client.create_container(Some(options), body).await;
                 Ok(made.intent(|| format!("create container `{name}`"))?.id)
             }
@@ -232,6 +322,7 @@ impl Apply<'_> {
         let name = &container.name;
         let work = Work::Container(name.clone());
         self.events.started(&work);
+        let _permit = self.permits.acquire().await;
         let started = self
             .docker
             .client

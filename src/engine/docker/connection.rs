@@ -335,13 +335,28 @@ impl Docker {
         };
         let client = client.map_err(|error| refusal(&endpoint, &error))?;
         match tokio::time::timeout(PATIENCE, client.ping()).await {
-            Ok(Ok(_)) => Ok(Self {
-                client,
-                endpoint: endpoint.to_string(),
-            }),
+            Ok(Ok(_)) => Ok(Self { client, endpoint }),
             Ok(Err(error)) => Err(refusal(&endpoint, &error)),
             Err(_) => Err(ConnectionError::Silent { endpoint }),
         }
+    }
+
+    /// The engine's address.
+    pub fn address(&self) -> &str {
+        &self.endpoint.address
+    }
+
+    /// Whether it is on this machine.
+    pub fn is_local(&self) -> bool {
+        self.endpoint.address.starts_with("unix://")
+    }
+
+    /// Whether it still answers.
+    pub async fn is_there(&self) -> bool {
+        matches!(
+            tokio::time::timeout(PATIENCE, self.client.ping()).await,
+            Ok(Ok(_))
+        )
     }
 }
 

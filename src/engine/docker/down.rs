@@ -1,19 +1,20 @@
 //! Stops a stack in order, and removes what it owns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::stop::{Ending, Target};
 use super::{Docker, Error};
 use crate::engine::Events;
 use crate::engine::desired::Content;
-use crate::engine::observed::{Observed, Status};
+use crate::engine::labels::Role;
+use crate::engine::observed::{Container, Observed, Status};
 
 /// What `down` will do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Removal {
-    /// The containers of each replica.
-    pub replicas: Vec<Vec<Target>>,
+    /// The containers of each replica, in stages: what comes after others ends before them.
+    pub stages: Vec<Vec<Vec<Target>>>,
     /// The network.
     pub network: Option<String>,
     /// Volumes.
@@ -22,25 +23,75 @@ pub struct Removal {
     pub kept: Vec<String>,
 }
 
-/// The containers of what stands, by replica.
-pub fn targets(observed: &Observed) -> Vec<Vec<Target>> {
-    let mut replicas: BTreeMap<String, Vec<Target>> = BTreeMap::new();
-    for container in &observed.containers {
-        replicas
-            .entry(container.labels.replica_name())
-            .or_default()
-            .push(Target {
-                id: container.id.clone(),
-                name: container.name.clone(),
-                role: container.labels.role,
-                position: container.labels.position,
-                is_running: matches!(
-                    container.status,
-                    Status::Running | Status::Restarting | Status::Paused
-                ),
-            });
+/// A container that stands, as one to end.
+pub fn target(container: &Container) -> Target {
+    Target {
+        id: container.id.clone(),
+        name: container.name.clone(),
+        role: container.labels.role,
+        position: container.labels.position,
+        is_running: matches!(
+            container.status,
+            Status::Running | Status::Restarting | Status::Paused
+        ),
     }
-    replicas.into_values().collect()
+}
+
+/// The containers of what stands, by replica, in the stages of their end.
+pub fn stages(observed: &Observed) -> Vec<Vec<Vec<Target>>> {
+    let ranks = ranks(observed);
+    let last = ranks.values().copied().max().unwrap_or(0);
+    let mut replicas: BTreeMap<(usize, String), Vec<Target>> = BTreeMap::new();
+    for container in &observed.containers {
+        let labels = &container.labels;
+        let rank = match labels.role {
+            // Whoever ends may still want to reach a service.
+            Role::Proxy | Role::Carrier => last,
+            _ => ranks.get(labels.pod.as_str()).copied().unwrap_or(0),
+        };
+        replicas
+            .entry((rank, labels.replica_name()))
+            .or_default()
+            .push(target(container));
+    }
+    let mut stages: Vec<Vec<Vec<Target>>> = Vec::new();
+    let mut open = None;
+    for ((rank, _), targets) in replicas {
+        if open != Some(rank) {
+            stages.push(Vec::new());
+            open = Some(rank);
+        }
+        if let Some(stage) = stages.last_mut() {
+            stage.push(targets);
+        }
+    }
+    stages
+}
+
+/// How many others, one after the other, come after each pod and job.
+fn ranks(observed: &Observed) -> BTreeMap<&str, usize> {
+    let labels = || observed.containers.iter().map(|container| &container.labels);
+    let edges: BTreeSet<(&str, &str)> = labels()
+        .flat_map(|labels| labels.after.iter().map(|on| (labels.pod.as_str(), on.as_str())))
+        .collect();
+    let mut ranks: BTreeMap<&str, usize> = labels().map(|labels| (labels.pod.as_str(), 0)).collect();
+    // A stack has no circles; what two versions of one left may have.
+    for _ in 0..ranks.len() {
+        let mut is_settled = true;
+        for (pod, on) in &edges {
+            let below = ranks.get(pod).map_or(0, |rank| rank + 1);
+            if let Some(rank) = ranks.get_mut(on)
+                && *rank < below
+            {
+                *rank = below;
+                is_settled = false;
+            }
+        }
+        if is_settled {
+            break;
+        }
+    }
+    ranks
 }
 
 /// Decides what `down` removes. Claims hold what a user may want again: they go only when asked for.
@@ -50,7 +101,7 @@ pub fn removal(stack: &str, observed: &Observed, with_claims: bool) -> Removal {
     let names =
         |volumes: Vec<(&String, &String)>| volumes.into_iter().map(|(name, _)| name.clone()).collect();
     Removal {
-        replicas: targets(observed),
+        stages: stages(observed),
         network: observed.network.then(|| stack.to_owned()),
         volumes: names(volumes),
         kept: names(kept),
@@ -60,13 +111,13 @@ pub fn removal(stack: &str, observed: &Observed, with_claims: bool) -> Removal {
 impl Removal {
     /// Whether there is nothing to remove.
     pub fn is_empty(&self) -> bool {
-        self.replicas.is_empty() && self.network.is_none() && self.volumes.is_empty()
+        self.stages.is_empty() && self.network.is_none() && self.volumes.is_empty()
     }
 }
 
 impl fmt::Display for Removal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for target in self.replicas.iter().flatten() {
+        for target in self.stages.iter().flatten().flatten() {
             writeln!(formatter, "- remove container {}", target.name)?;
         }
         if let Some(network) = &self.network {
@@ -89,7 +140,7 @@ impl Docker {
     /// Carries out a removal.
     pub async fn down(&self, removal: Removal, grace: Option<i32>, events: &Events) -> Result<(), Error> {
         let ending = Ending { grace, removes: true };
-        self.end(removal.replicas, ending, events).await?;
+        self.end_in_stages(removal.stages, ending, events).await?;
         let network = async {
             match &removal.network {
                 Some(network) => self.remove_network(network, events).await,

@@ -55,7 +55,7 @@ pub enum Error {
         failed: u32,
         /// Why the last one did.
         #[source]
-        source: Box<Error>,
+        source: Option<Box<Error>>,
     },
     /// A job took too long.
     #[error("job `{job}` did not end within {} s", deadline.as_secs())]
@@ -169,11 +169,27 @@ impl Error {
         }
     }
 
+    /// What it says, and its causes, in one line.
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        text
+    }
+
+    /// Whether a job itself failed, whatever the engine does.
+    pub fn is_of_the_job(&self) -> bool {
+        matches!(self, Self::Job { .. } | Self::JobDeadline { .. })
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Container(failure) => Some(failure.hint()),
-            Self::Job { source, .. } => source.hint(),
+            Self::Job { source, .. } => source.as_ref().and_then(|source| source.hint()),
             Self::JobDeadline { job, .. } => Some(format!(
                 "see what it does with `motif logs {job}`; `deadline:` says how long it may take"
             )),

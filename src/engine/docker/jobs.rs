@@ -1,198 +1,278 @@
-//! Runs jobs: starts runs, counts how they end, tries again what failed.
+//! Keeps jobs: begins runs, stops what outlives them, and looks again whenever something of the stack changes.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use bollard::models::ContainerStateStatusEnum;
-use futures_util::StreamExt;
-use futures_util::future::{join_all, try_join_all};
+use bollard::query_parameters::{EventsOptionsBuilder, InspectContainerOptions};
+use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use time::OffsetDateTime;
-use tokio::sync::Mutex;
-use tokio::time::sleep;
+use time::format_description::well_known::Rfc3339;
+use tokio::sync::{Mutex, watch};
 
 use super::create::Context;
-use super::down::targets;
-use super::stop::{Ending, Target};
-use super::{Apply, Error};
-use crate::engine::desired::{Desired, Job, Replica, Volume};
-use crate::engine::labels::Role;
-use crate::engine::observed::Status;
-use crate::engine::plan::{Action, JobPlan, ReplicaPlan, Step, VolumeAction, VolumeStep};
+use super::down::target;
+use super::stop::Ending;
+use super::{Apply, Docker, Error, observe};
+use crate::engine::desired::{Desired, Job, Replica, RunName, Volume};
+use crate::engine::labels::{self, Role};
+use crate::engine::observed::{Container, Observed, Status};
+use crate::engine::plan::jobs::{Decision, Run, Standing, State, Timing, decide, runs, timing};
+use crate::engine::plan::{Action, ReplicaPlan, Step, VolumeAction, VolumeStep};
 use crate::engine::{Events, Work};
 
-/// The pause before the first retry; doubled for each further one.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// Time between two looks at a run.
-const LOOK: Duration = Duration::from_millis(100);
+/// Time after which a job is looked at although nothing was heard of it.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long several changes at once are gathered.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// A run of a job: its containers and the volumes that they mount.
-pub type Run = (Replica, std::collections::BTreeMap<String, Volume>);
+pub type MadeRun = (Replica, BTreeMap<String, Volume>);
 
-/// Makes the runs of a job, by its name and the run's index.
-pub type MakeRun<'a> = dyn Fn(&str, u32) -> Option<Run> + 'a;
+/// Makes the runs of a job, by its name.
+pub type MakeRun<'a> = dyn Fn(&str, RunName) -> Option<MadeRun> + 'a;
 
-/// How a run ended.
-enum Outcome {
-    Done,
-    Failed(Error),
+/// What a job's keeper remembers between two looks.
+struct Keeper<'a> {
+    job: &'a Job,
+    work: Work,
+    /// Runs that are being started.
+    beginning: BTreeSet<RunName>,
+    /// When containers ended, by id and start: asked once.
+    ended: HashMap<String, Option<OffsetDateTime>>,
+    /// Up to when it was decided whether the job is due.
+    decided: OffsetDateTime,
+    /// What was told last.
+    told: String,
+    /// Whether an ended job is kept until its runs are removed.
+    outlives: bool,
+}
+
+/// What was found out about a job.
+struct Look {
+    decisions: BTreeMap<Option<u64>, (Decision, Vec<Run>)>,
+    observed: Observed,
+    timing: Timing,
 }
 
 impl Apply<'_> {
-    /// Starts the first runs of every job that has none, and counts nothing.
-    pub async fn start_jobs(&self, make: &MakeRun<'_>) -> Result<(), Error> {
-        let lock = Mutex::new(());
-        for (job, plan) in self.unfinished_jobs() {
-            let wanted = job.parallelism.min(plan.wanted - plan.done);
-            let running = u32::try_from(plan.running.len()).unwrap_or(u32::MAX);
-            for index in (plan.next..).take(usize::try_from(wanted.saturating_sub(running)).unwrap_or(0)) {
-                if let Some(run) = make(&job.name, index) {
-                    self.begin(&run, &lock).await?;
-                }
-            }
-            self.events.finished(&Work::Job(job.name.clone()), "started");
-        }
-        Ok(())
-    }
-
-    /// Runs every job to its end. `is_followed` tells what the runs write.
-    pub async fn run_jobs(&self, make: &MakeRun<'_>, is_followed: bool) -> Result<(), Error> {
-        let lock = Mutex::new(());
-        try_join_all(self.unfinished_jobs().map(|(job, plan)| {
-            let lock = &lock;
-            async move {
-                let work = Work::Job(job.name.clone());
-                self.events.started(&work);
-                let run = self.run_job(job, plan, make, is_followed, lock);
-                let result = match job.deadline {
-                    None => run.await,
-                    Some(deadline) => match tokio::time::timeout(deadline, run).await {
-                        Ok(result) => result,
-                        Err(_) => self.stop_job(job).await.and(Err(Error::JobDeadline {
-                            job: job.name.clone(),
-                            deadline,
-                        })),
-                    },
-                };
-                match &result {
-                    Ok(()) => self.events.finished(&work, "done"),
-                    Err(_) => self.events.failed(&work),
-                }
-                result
-            }
-        }))
-        .await?;
-        Ok(())
-    }
-
-    /// Stops the runs of a job whose time is over.
-    async fn stop_job(&self, job: &Job) -> Result<(), Error> {
-        let mut observed = self.docker.observe(&self.context.desired.stack).await?;
-        observed.containers.retain(|container| {
-            let is_over = matches!(container.status, Status::Exited(_));
-            container.labels.pod == job.name && !is_over
-        });
-        let all = targets(&observed).into_iter().flatten();
-        let (begun, unbegun): (Vec<Target>, Vec<Target>) = all.partition(|target| target.is_running);
-        // The engine may be about to start what was made last: only a removal surely comes after.
-        for (targets, removes) in [(begun, false), (unbegun, true)] {
-            let ending = Ending { grace: None, removes };
-            self.docker.end(vec![targets], ending, &Events::none()).await?;
-        }
-        Ok(())
-    }
-
-    fn unfinished_jobs(&self) -> impl Iterator<Item = (&Job, &JobPlan)> {
-        let jobs = self.context.desired.jobs.iter();
-        jobs.filter_map(|job| Some((job, self.plan.jobs.iter().find(|plan| plan.name == job.name)?)))
-    }
-
-    async fn run_job(
-        &self,
-        job: &Job,
-        plan: &JobPlan,
-        make: &MakeRun<'_>,
-        is_followed: bool,
-        lock: &Mutex<()>,
-    ) -> Result<(), Error> {
+    /// Runs a job to its end; a scheduled one for ever.
+    ///
+    /// `outlives` stays until an ended job's time to live is over, and removes its runs.
+    pub async fn keep_job(&self, job: &Job, changes: &Changes, outlives: bool) -> Result<(), Error> {
         let work = Work::Job(job.name.clone());
-        let (mut done, mut failed, mut next) = (plan.done, plan.failed, plan.next);
-        let mut pause = Duration::ZERO;
-        let mut running = FuturesUnordered::new();
-        for index in &plan.running {
-            running.push(self.one_run(make(&job.name, *index), false, Duration::ZERO, is_followed, lock));
+        self.events.started(&work);
+        let mut keeper = Keeper {
+            job,
+            work: work.clone(),
+            beginning: BTreeSet::new(),
+            ended: HashMap::new(),
+            decided: OffsetDateTime::now_utc(),
+            told: String::new(),
+            outlives: outlives && job.ttl.is_some(),
+        };
+        let result = self.keep(&mut keeper, changes.subscribe()).await;
+        match &result {
+            Ok(()) => self.events.finished(&work, "done"),
+            Err(_) => self.events.failed(&work),
         }
+        result
+    }
+
+    async fn keep(&self, keeper: &mut Keeper<'_>, mut changes: watch::Receiver<u64>) -> Result<(), Error> {
+        let carrier = Mutex::new(());
+        let mut begins = FuturesUnordered::new();
         loop {
-            let on_their_way = u32::try_from(running.len()).unwrap_or(u32::MAX);
-            if done < job.completions && on_their_way < job.parallelism.min(job.completions - done) {
-                running.push(self.one_run(make(&job.name, next), true, pause, is_followed, lock));
-                next += 1;
+            changes.mark_unchanged();
+            let now = OffsetDateTime::now_utc();
+            let look = self.look(keeper, now).await?;
+            self.clear(keeper, &look).await?;
+            if let Some((done, last)) = keeper.verdict(&look) {
+                return if done {
+                    Ok(())
+                } else {
+                    Err(self.why_failed(keeper, &look, last).await)
+                };
+            }
+            let mut again = look.timing.next;
+            let mut begin = Vec::new();
+            for (decision, _) in look.decisions.values() {
+                again = again.into_iter().chain(decision.again).min();
+                begin.extend(decision.begin.iter().copied());
+            }
+            if let Some(due) = look.timing.start {
+                self.events.progress(&keeper.work, "it is due");
+                begin.extend(decide(keeper.job, Some(due), &[], now).begin);
+            }
+            for name in begin {
+                keeper.beginning.insert(name);
+                let begin = self.begin(keeper.job, name, &carrier);
+                begins.push(begin.map(move |result| (name, result)).boxed_local());
+            }
+            let pause = again.map_or(LOOK, |again| {
+                let rest = Duration::try_from(again - OffsetDateTime::now_utc()).unwrap_or_default();
+                rest.clamp(GATHER, LOOK)
+            });
+            tokio::select! {
+                Some((name, result)) = begins.next() => {
+                    keeper.beginning.remove(&name);
+                    match result {
+                        // It shows as a failed run.
+                        Ok(()) | Err(Error::Container(_)) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                // Without the stream of events, the regular look is what remains.
+                _ = changes.changed() => tokio::time::sleep(GATHER).await,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Sees how the job's runs stand, and decides.
+    async fn look(&self, keeper: &mut Keeper<'_>, now: OffsetDateTime) -> Result<Look, Error> {
+        let stack = &self.context.desired.stack;
+        let observed = self
+            .docker
+            .observe_runs(stack, &keeper.job.name, &mut keeper.ended)
+            .await?;
+        let mut found = runs(keeper.job, &observed);
+        let is_scheduled = keeper.job.schedule.is_some();
+        if !is_scheduled {
+            found.entry(None).or_default();
+        }
+        let mut decisions = BTreeMap::new();
+        for (due, mut runs) in found {
+            for name in keeper.beginning.iter().filter(|name| name.due == due) {
+                match runs.iter_mut().find(|run| run.name == *name) {
+                    Some(run) => {
+                        run.state = State::Running;
+                        run.is_alive = true;
+                    }
+                    None => runs.push(Run {
+                        name: *name,
+                        state: State::Running,
+                        is_alive: true,
+                        created: None,
+                        ended: None,
+                    }),
+                }
+            }
+            let decision = decide(keeper.job, due, &runs, now);
+            decisions.insert(due, (decision, runs));
+        }
+        let standings = decisions.iter();
+        let standings = standings.filter_map(|(due, (decision, _))| Some(((*due)?, decision.standing)));
+        let timing = timing(keeper.job, &standings.collect(), keeper.decided, now);
+        keeper.decided = now;
+        if let Some((decision, _)) = decisions.get(&None) {
+            keeper.tell(decision, self.events);
+        }
+        if timing.skipped.is_some() {
+            self.events
+                .progress(&keeper.work, "it is due, and left out: it still runs");
+        }
+        Ok(Look {
+            decisions,
+            observed,
+            timing,
+        })
+    }
+
+    async fn why_failed(&self, keeper: &Keeper<'_>, look: &Look, last: Option<RunName>) -> Error {
+        let job = keeper.job.name.clone();
+        let standing = look.decisions.get(&None).map(|(decision, _)| decision.standing);
+        if let (Some(Standing::Late), Some(deadline)) = (standing, keeper.job.deadline) {
+            return Error::JobDeadline { job, deadline };
+        }
+        let failed = look
+            .decisions
+            .get(&None)
+            .map_or(0, |(decision, _)| decision.failed);
+        let source = match last.and_then(|name| (self.make_run)(&keeper.job.name, name)) {
+            Some((replica, _)) => self.failure_of(&replica).await,
+            None => None,
+        };
+        Error::Job { job, failed, source }
+    }
+
+    /// Why a run failed: the first of its containers that did.
+    async fn failure_of(&self, replica: &Replica) -> Option<Box<Error>> {
+        for container in &replica.containers {
+            if !matches!(container.role, Role::Init | Role::Main) {
                 continue;
             }
-            match running.next().await {
-                None => return Ok(()),
-                Some(Outcome::Done) => {
-                    done += 1;
-                    pause = Duration::ZERO;
-                    self.events
-                        .progress(&work, format!("{done} of {} runs done", job.completions));
-                }
-                Some(Outcome::Failed(error)) => {
-                    failed += 1;
-                    if failed > job.retries {
-                        return Err(Error::Job {
-                            job: job.name.clone(),
-                            failed,
-                            source: Box::new(error),
-                        });
-                    }
-                    pause = (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-                    let left = job.retries - failed;
-                    self.events
-                        .progress(&work, format!("a run failed; {left} retries left"));
-                }
+            if let Some((state, _)) = self.docker.state(&container.name).await
+                && state.exit_code.is_some_and(|code| code != 0)
+            {
+                let failure = self.docker.why_ended(&container.name, container, &state, 0).await;
+                return Some(Box::new(failure.into()));
             }
         }
+        None
     }
 
-    /// One run, from its start, or from wherever it is, to its end.
-    async fn one_run(
-        &self,
-        run: Option<Run>,
-        is_new: bool,
-        pause: Duration,
-        is_followed: bool,
-        lock: &Mutex<()>,
-    ) -> Outcome {
-        let Some(run) = run else {
-            return Outcome::Done;
-        };
-        sleep(pause).await;
-        let work = async {
-            if is_new {
-                self.begin(&run, lock).await?;
+    /// Stops and removes what the decisions say.
+    async fn clear(&self, keeper: &Keeper<'_>, look: &Look) -> Result<(), Error> {
+        let mut stop: BTreeSet<RunName> = BTreeSet::new();
+        let mut remove: BTreeSet<RunName> = BTreeSet::new();
+        for (due, (decision, runs)) in &look.decisions {
+            stop.extend(&decision.stop);
+            remove.extend(&decision.remove);
+            let is_gone = due.is_some_and(|due| {
+                look.timing.forgotten.contains(&due) || look.timing.replaced.contains(&due)
+            });
+            if is_gone {
+                remove.extend(runs.iter().map(|run| run.name));
             }
-            self.wait_for_mains(&run.0).await
-        };
-        let result = if is_followed {
-            let since = OffsetDateTime::now_utc();
-            tokio::select! {
-                result = work => result,
-                // The logs end when the run does.
-                never = async { self.follow_run(&run.0, since).await; std::future::pending().await } => never,
-            }
-        } else {
-            work.await
-        };
-        let stopped = self.stop_rest(&run.0).await;
-        match result.and(stopped) {
-            Ok(()) => Outcome::Done,
-            Err(error) => Outcome::Failed(error),
         }
+        let stop = stop.difference(&remove).copied().collect();
+        for (names, removes) in [(stop, false), (remove, true)] {
+            let names: BTreeSet<RunName> = names;
+            let is_meant = |container: &&Container| {
+                let labels = &container.labels;
+                names
+                    .iter()
+                    .any(|name| (name.due, name.number) == (labels.due, labels.replica))
+            };
+            let mut replicas: BTreeMap<String, Vec<_>> = BTreeMap::new();
+            for container in look.observed.containers.iter().filter(is_meant) {
+                // The engine may be about to start what was made last: only a removal surely comes after.
+                let is_settled = matches!(container.status, Status::Exited(_)) && !removes;
+                if !is_settled {
+                    replicas
+                        .entry(container.labels.replica_name())
+                        .or_default()
+                        .push(target(container));
+                }
+            }
+            let ending = Ending { grace: None, removes };
+            let replicas = replicas.into_values().collect();
+            self.docker.end(replicas, ending, &Events::none()).await?;
+            if removes {
+                self.remove_run_volumes(&keeper.job.name, &names).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a run had for itself goes with it.
+    async fn remove_run_volumes(&self, job: &str, names: &BTreeSet<RunName>) -> Result<(), Error> {
+        let made = names.iter().filter_map(|name| (self.make_run)(job, *name));
+        let volumes: Vec<String> = made
+            .flat_map(|(_, volumes)| volumes)
+            .filter(|(_, volume)| volume.is_of_a_replica())
+            .map(|(name, _)| name)
+            .collect();
+        self.docker.remove_volumes(&volumes, &Events::none()).await
     }
 
     /// Makes a run's own volumes and its containers, and starts them in order.
-    async fn begin(&self, (replica, volumes): &Run, lock: &Mutex<()>) -> Result<(), Error> {
+    async fn begin(&self, job: &Job, name: RunName, carrier: &Mutex<()>) -> Result<(), Error> {
+        let Some((replica, volumes)) = (self.make_run)(&job.name, name) else {
+            return Ok(());
+        };
         let own = volumes.iter().filter(|(_, volume)| volume.is_of_a_replica());
         let steps: Vec<VolumeStep> = own
             .map(|(name, _)| VolumeStep {
@@ -201,7 +281,7 @@ impl Apply<'_> {
             })
             .collect();
         let mut desired: Desired = self.context.desired.clone();
-        desired.volumes.extend(volumes.clone());
+        desired.volumes.extend(volumes);
         let apply = Apply {
             context: Context {
                 desired: &desired,
@@ -211,7 +291,7 @@ impl Apply<'_> {
         };
         {
             // There is one carrier at a time.
-            let _guard = lock.lock().await;
+            let _guard = carrier.lock().await;
             self.docker
                 .prepare_volumes(&steps, self.block_image, &apply.context)
                 .await?;
@@ -222,72 +302,121 @@ impl Apply<'_> {
         });
         let plan = ReplicaPlan {
             name: replica.name(),
+            after: Vec::new(),
             steps: steps.collect(),
         };
-        apply.replica(replica, &plan).await
+        apply.replica(&replica, &plan).await
+    }
+}
+
+impl Keeper<'_> {
+    /// Whether a job that runs once is over: done or not, and the last run that failed.
+    fn verdict(&self, look: &Look) -> Option<(bool, Option<RunName>)> {
+        let (decision, runs) = look.decisions.get(&None)?;
+        let failed = runs.iter().filter(|run| run.state == State::Failed);
+        let last = failed.max_by_key(|run| (run.ended, run.name)).map(|run| run.name);
+        match decision.standing {
+            Standing::Open => None,
+            _ if !self.beginning.is_empty() => None,
+            _ if self.outlives && decision.remove.is_empty() => None,
+            Standing::Done => Some((true, last)),
+            Standing::Failed | Standing::Late => Some((false, last)),
+        }
     }
 
-    /// Waits until every main container ended; the first that failed is the reason.
-    async fn wait_for_mains(&self, replica: &Replica) -> Result<(), Error> {
-        let mains = replica
-            .containers
-            .iter()
-            .filter(|container| container.role == Role::Main);
-        try_join_all(mains.map(async |container| {
-            loop {
-                let state = self.docker.state(&container.name).await;
-                if let Some((state, _)) = state
-                    && state.status == Some(ContainerStateStatusEnum::EXITED)
-                {
-                    if state.exit_code == Some(0) {
-                        return Ok(());
-                    }
-                    let failure = self.docker.why_ended(&container.name, container, &state, 0).await;
-                    return Err(Error::from(failure));
-                }
-                sleep(LOOK).await;
-            }
-        }))
-        .await?;
-        Ok(())
-    }
-
-    /// Stops what outlives the main containers: sidecars and infra.
-    async fn stop_rest(&self, replica: &Replica) -> Result<(), Error> {
-        let rest = replica
-            .containers
-            .iter()
-            .filter(|container| container.role != Role::Init);
-        let targets = rest.map(|container| Target {
-            id: container.name.clone(),
-            name: container.name.clone(),
-            role: container.role,
-            position: container.position,
-            is_running: container.role != Role::Main || replica.containers.len() > 1,
-        });
-        let ending = Ending {
-            grace: None,
-            removes: false,
+    /// Tells how the job stands, when that changed.
+    fn tell(&mut self, decision: &Decision, events: &Events) {
+        let job = self.job;
+        let mut text = match decision.done {
+            0 => String::new(),
+            done => format!("{done} of {} runs done", job.completions),
         };
-        self.docker
-            .end(vec![targets.collect()], ending, &Events::none())
-            .await
+        if decision.failed > 0 {
+            let separator = if text.is_empty() { "" } else { ", " };
+            let left = job.retries.saturating_sub(decision.failed);
+            text.push_str(&match decision.failed {
+                1 => format!("{separator}a run failed; {left} retries left"),
+                failed => format!("{separator}{failed} runs failed; {left} retries left"),
+            });
+        }
+        if !text.is_empty() && text != self.told && decision.standing != Standing::Failed {
+            events.progress(&self.work, text.clone());
+        }
+        self.told = text;
+    }
+}
+
+/// A count that moves whenever a container of a stack starts, ends or goes.
+#[derive(Debug)]
+pub struct Changes(watch::Sender<u64>);
+
+impl Changes {
+    /// The count, from now on.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.0.subscribe()
+    }
+}
+
+impl Docker {
+    /// Counts what happens to the containers of a stack, as long as the count is kept.
+    pub fn changes(&self, stack: &str) -> Changes {
+        let changes = watch::Sender::new(0_u64);
+        let (docker, sender) = (self.clone(), changes.clone());
+        let filters = HashMap::from([
+            ("type", vec!["container".to_owned()]),
+            (
+                "event",
+                ["start", "die", "destroy", "pause", "unpause", "health_status"]
+                    .map(str::to_owned)
+                    .to_vec(),
+            ),
+            ("label", vec![format!("{}={stack}", labels::STACK)]),
+        ]);
+        tokio::spawn(async move {
+            let options = EventsOptionsBuilder::default().filters(&filters).build();
+            let mut events = docker.client.events(Some(options));
+            while let Some(Ok(_)) = events.next().await {
+                sender.send_modify(|count| *count = count.wrapping_add(1));
+            }
+        });
+        Changes(changes)
     }
 
-    async fn follow_run(&self, replica: &Replica, since: OffsetDateTime) {
-        let talking = replica
-            .containers
-            .iter()
-            .filter(|container| container.role != Role::Infra);
-        join_all(talking.map(async |container| {
-            // It may not be made yet.
-            while self.docker.state(&container.name).await.is_none() {
-                sleep(LOOK).await;
+    /// Looks at the runs of a job, with the moments of their ends.
+    async fn observe_runs(
+        &self,
+        stack: &str,
+        job: &str,
+        known: &mut HashMap<String, Option<OffsetDateTime>>,
+    ) -> Result<Observed, Error> {
+        let summaries = self
+            .summaries(&[(labels::STACK, stack), (labels::POD, job)])
+            .await?;
+        let mut observed = Observed {
+            containers: summaries.iter().filter_map(observe::container).collect(),
+            ..Observed::default()
+        };
+        let ended = |container: &&mut Container| {
+            matches!(container.labels.role, Role::Main | Role::Init)
+                && matches!(container.status, Status::Exited(_))
+        };
+        let asked = observed.containers.iter_mut().filter(ended);
+        let answers = join_all(asked.map(async |container| {
+            if let Some(ended) = known.get(&container.id) {
+                container.ended = *ended;
+                return None;
             }
-            self.docker
-                .follow_container(&container.name, &container.display_name(), since, self.events)
-                .await;
+            let inspected = self
+                .client
+                .inspect_container(&container.id, None::<InspectContainerOptions>)
+                .await
+                .ok()?;
+            let finished = inspected.state?.finished_at?;
+            container.ended = OffsetDateTime::parse(&finished, &Rfc3339).ok();
+            Some((container.id.clone(), container.ended))
         }))
         .await;
+        known.extend(answers.into_iter().flatten());
+        Ok(observed)
     }
 }

@@ -19,14 +19,14 @@ const FIRST_ANSWER: Duration = Duration::from_secs(1);
 impl Docker {
     /// The containers of a stack, ended ones too: one question, then one for each, all at once.
     pub async fn list(&self, stack: &str) -> Result<Vec<Member>, Error> {
-        let summaries = self.summaries(&format!("{}={stack}", labels::STACK)).await?;
+        let summaries = self.summaries(&[(labels::STACK, stack)]).await?;
         let members = join_all(summaries.iter().map(|summary| self.member(summary))).await;
         Ok(members.into_iter().flatten().collect())
     }
 
     /// The labels of a stack's containers, ended ones too: one question.
     pub async fn summary(&self, stack: &str) -> Result<Vec<Labels>, Error> {
-        let summaries = self.summaries(&format!("{}={stack}", labels::STACK)).await?;
+        let summaries = self.summaries(&[(labels::STACK, stack)]).await?;
         Ok(summaries
             .iter()
             .filter_map(|summary| Labels::read(summary.labels.as_ref()?))
@@ -35,7 +35,7 @@ impl Docker {
 
     /// The names of the stacks that have containers, sorted.
     pub async fn stacks(&self) -> Result<Vec<String>, Error> {
-        let summaries = self.summaries(labels::STACK).await?;
+        let summaries = self.summaries(&[(labels::STACK, "")]).await?;
         let mut names: Vec<String> = summaries
             .iter()
             .filter_map(|summary| Some(Labels::read(summary.labels.as_ref()?)?.stack))
@@ -45,10 +45,16 @@ impl Docker {
         Ok(names)
     }
 
-    pub(super) async fn summaries(&self, label: &str) -> Result<Vec<ContainerSummary>, Error> {
+    /// The containers that have all of these labels; an empty value is any.
+    pub(super) async fn summaries(&self, wanted: &[(&str, &str)]) -> Result<Vec<ContainerSummary>, Error> {
+        let label = |(name, value): &(&str, &str)| match *value {
+            "" => (*name).to_owned(),
+            value => format!("{name}={value}"),
+        };
+        let wanted: Vec<String> = wanted.iter().map(label).collect();
         let options = ListContainersOptionsBuilder::default()
             .all(true)
-            .filters(&HashMap::from([("label", vec![label])]))
+            .filters(&HashMap::from([("label", wanted)]))
             .build();
         self.client
             .list_containers(Some(options))
@@ -105,6 +111,7 @@ impl Docker {
                 .created
                 .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok()),
             ports: container.ports,
+            is_of_job: container.job.is_some(),
             id: container.id,
             name: container.name,
             labels: container.labels,

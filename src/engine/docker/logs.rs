@@ -190,9 +190,7 @@ impl Docker {
 
     /// The selected containers.
     async fn sources(&self, request: &LogRequest<'_>) -> Result<Vec<Source>, LogError> {
-        let summaries = self
-            .summaries(&format!("{}={}", labels::STACK, request.stack))
-            .await?;
+        let summaries = self.summaries(&[(labels::STACK, request.stack)]).await?;
         let sources: Vec<Source> = summaries
             .iter()
             .filter_map(super::observe::container)
@@ -439,6 +437,9 @@ mod tests {
             role: Role::Main,
             position: 0,
             hash: String::new(),
+            due: None,
+            index: None,
+            after: Vec::new(),
         };
         Joiner {
             labels: Arc::new(labels),

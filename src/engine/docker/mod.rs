@@ -1,7 +1,6 @@
 //! Obeys a plan on a Docker engine; the only user of bollard.
 
 mod apply;
-mod attach;
 pub mod block_image;
 pub mod build;
 mod connection;
@@ -11,10 +10,11 @@ mod error;
 pub mod exec;
 mod failure;
 pub mod image;
-mod jobs;
+pub mod jobs;
 mod list;
 pub mod logs;
 mod observe;
+mod order;
 pub mod port_holder;
 mod ready;
 mod restarts;
@@ -36,8 +36,8 @@ const AT_ONCE: usize = 8;
 #[derive(Debug, Clone)]
 pub struct Docker {
     client: bollard::Docker,
-    /// How it was reached.
-    endpoint: String,
+    /// Where it was reached.
+    endpoint: connection::Endpoint,
 }
 
 /// The digest by which the engine knows an image: `sha256:…`.

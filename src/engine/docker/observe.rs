@@ -8,6 +8,7 @@ use bollard::query_parameters::{
     ListNetworksOptionsBuilder, ListVolumesOptions,
 };
 use futures_util::future::{join_all, try_join_all};
+use time::OffsetDateTime;
 
 use super::volumes::CURRENT;
 use super::{Docker, Error, Intent};
@@ -65,6 +66,11 @@ impl Docker {
             .sort_by(|one, other| one.name.cmp(&other.name));
         observed.foreign.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(observed)
+    }
+
+    /// Whether the stack's network stands: the last thing that `down` removes.
+    pub async fn has_network(&self, stack: &str) -> Result<bool, Error> {
+        Ok(self.observe(stack).await?.network)
     }
 
     /// Finds the secrets whose value on the engine is not the project's: volumes and environment variables.
@@ -236,6 +242,10 @@ pub(super) fn container(summary: &ContainerSummary) -> Option<Container> {
             .filter_map(|mount| Some((mount.name.clone()?, mount.destination.clone()?)))
             .collect(),
         ports: ports(summary),
+        created: summary
+            .created
+            .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok()),
+        ended: None,
     })
 }
 

@@ -86,7 +86,7 @@ impl Docker {
             Ok((0, _)) => Answer::Pass,
             Ok((code, text)) if text.is_empty() => Answer::Fail(format!("exit code {code}")),
             Ok((_, text)) => Answer::Fail(text.lines().last().unwrap_or_default().to_owned()),
-            Err(error) => Answer::Fail(with_causes(&error)),
+            Err(error) => Answer::Fail(error.with_causes()),
         }
     }
 
@@ -205,14 +205,4 @@ fn has_ended_well(state: &ContainerState, container: &Container) -> bool {
     state.status == Some(ContainerStateStatusEnum::EXITED)
         && state.exit_code == Some(0)
         && container.restart != Restart::Always
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -73,6 +73,19 @@ impl Docker {
         Ok(())
     }
 
+    /// Ends replicas stage by stage.
+    pub async fn end_in_stages(
+        &self,
+        stages: Vec<Vec<Vec<Target>>>,
+        ending: Ending,
+        events: &Events,
+    ) -> Result<(), Error> {
+        for replicas in stages {
+            self.end(replicas, ending, events).await?;
+        }
+        Ok(())
+    }
+
     async fn end_replica(&self, targets: Vec<Target>, ending: Ending, events: &Events) -> Result<(), Error> {
         for wave in waves(targets) {
             try_join_all(

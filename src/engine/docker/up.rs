@@ -5,16 +5,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use bollard::query_parameters::{CreateImageOptionsBuilder, ListContainersOptionsBuilder};
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use time::OffsetDateTime;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::build::Order;
+use super::jobs::{MadeRun, MakeRun};
 use super::{AT_ONCE, Apply, Context, Docker, Error, Intent, port_holder};
 use crate::engine::binary::Binary;
 use crate::engine::desired::{
-    self, BINARY, Container, Desired, Image, Replica, Surroundings, Volume, desire, job_run,
+    self, BINARY, Container, Desired, Image, RunName, Surroundings, desire, job_run,
 };
 use crate::engine::labels;
 use crate::engine::observed::{Observed, Status};
@@ -57,19 +59,24 @@ pub struct Prepared {
     project: String,
 }
 
-/// How long `up` waits.
+/// What `up` waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
-    /// Until the pods are started; jobs are begun, and nobody counts their runs.
+    /// The pods are started. The jobs that nothing comes after are left to [`Docker::keep`].
     Started,
-    /// Until the pods are started; the caller runs the jobs.
-    Attached,
-    /// Until the pods are ready, which may take so long, and the jobs are done.
-    Ready(Duration),
+    /// The pods are ready, and the jobs are done.
+    Ready,
 }
 
 impl Prepared {
-    fn apply<'a>(&'a self, docker: &'a Docker, events: &'a Events) -> Apply<'a> {
+    fn apply<'a>(
+        &'a self,
+        docker: &'a Docker,
+        make_run: &'a MakeRun<'a>,
+        permits: &'a Semaphore,
+        patience: Duration,
+        events: &'a Events,
+    ) -> Apply<'a> {
         Apply {
             docker,
             plan: &self.plan,
@@ -80,11 +87,21 @@ impl Prepared {
                 project: &self.project,
             },
             block_image: &self.block_image.id,
+            make_run,
+            patience,
+            permits,
             events,
         }
     }
 
-    fn job_run(&self, job: &str, index: u32) -> Option<(Replica, BTreeMap<String, Volume>)> {
+    /// Whether there is something left for [`Docker::keep`], now or later, after what was waited for.
+    pub fn has_jobs_to_keep(&self, waited: Wait) -> bool {
+        let has_time = |job: &desired::Job| job.schedule.is_some() || job.ttl.is_some();
+        let is_left = waited == Wait::Started && !self.plan.jobs.is_empty();
+        is_left || self.desired.jobs.iter().any(has_time)
+    }
+
+    fn job_run(&self, job: &str, name: RunName) -> Option<MadeRun> {
         let job = self
             .stack
             .jobs()
@@ -95,7 +112,7 @@ impl Prepared {
             block_image: &self.block_image,
             scale: &BTreeMap::new(),
         };
-        Some(job_run(&self.stack, &surroundings, job, index))
+        Some(job_run(&self.stack, &surroundings, job, name))
     }
 }
 
@@ -155,10 +172,9 @@ impl Docker {
             .await
             .map_err(one)?;
         let many = |errors: Vec<plan::Error>| errors.into_iter().map(Error::from).collect::<Vec<_>>();
-        let plan = plan::plan(&desired, &observed, request.removes_orphans).map_err(many)?;
+        let plan = plan::plan(&desired, &observed, request.removes_orphans, now).map_err(many)?;
         // Behind another kind of address the engine may be another machine, with ports of its own.
-        let is_local = self.endpoint.contains("unix://");
-        let taken = if is_local {
+        let taken = if self.is_local() {
             taken_ports(&desired, &observed, &plan)
         } else {
             Vec::new()
@@ -178,32 +194,48 @@ impl Docker {
         })
     }
 
-    /// Carries out what was decided, and waits as long as it is asked to.
-    pub async fn up(&self, prepared: &Prepared, wait: Wait, events: &Events) -> Result<(), Error> {
-        let apply = prepared.apply(self, events);
-        apply.run().await?;
-        match wait {
-            Wait::Started => apply.start_jobs(&|job, index| prepared.job_run(job, index)).await,
-            Wait::Attached => Ok(()),
-            Wait::Ready(patience) => {
-                let ready = apply.wait_until_ready(Instant::now() + patience);
-                tokio::try_join!(ready, self.run_jobs(prepared, false, events))?;
-                Ok(())
-            }
-        }
-    }
-
-    /// Runs the stack's jobs to their end.
-    pub async fn run_jobs(
+    /// Carries out what was decided, and waits for what it is asked to, at most so long for what has to be ready.
+    pub async fn up(
         &self,
         prepared: &Prepared,
-        is_followed: bool,
+        wait: Wait,
+        patience: Duration,
         events: &Events,
     ) -> Result<(), Error> {
-        let apply = prepared.apply(self, events);
-        apply
-            .run_jobs(&|job, index| prepared.job_run(job, index), is_followed)
-            .await
+        let make_run = |job: &str, name: RunName| prepared.job_run(job, name);
+        let permits = Semaphore::new(AT_ONCE);
+        let apply = prepared.apply(self, &make_run, &permits, patience, events);
+        let changes = self.changes(&prepared.desired.stack);
+        apply.run(&changes).await?;
+        if wait == Wait::Ready {
+            let ready = apply.wait_until_ready(Instant::now() + patience);
+            let jobs = try_join_all(apply.jobs_left().map(|job| apply.keep_job(job, &changes, false)));
+            tokio::try_join!(ready, jobs)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the jobs: runs them to their end, when they are due, and removes their runs when that is due.
+    ///
+    /// What fails is told at once, and ends none of the others.
+    pub async fn keep(&self, prepared: &Prepared, events: &Events) -> Result<(), Vec<Error>> {
+        let make_run = |job: &str, name: RunName| prepared.job_run(job, name);
+        let permits = Semaphore::new(AT_ONCE);
+        let apply = prepared.apply(self, &make_run, &permits, Duration::ZERO, events);
+        let changes = self.changes(&prepared.desired.stack);
+        let left = prepared.plan.jobs.iter().map(|plan| plan.name.as_str());
+        let left: BTreeSet<&str> = left.collect();
+        let is_kept = |job: &&desired::Job| {
+            left.contains(job.name.as_str()) || job.schedule.is_some() || job.ttl.is_some()
+        };
+        let kept = prepared.desired.jobs.iter().filter(is_kept);
+        let results = join_all(kept.map(async |job| {
+            let result = apply.keep_job(job, &changes, true).await;
+            result.inspect_err(|error| events.warning(error.with_causes()))
+        }))
+        .await;
+        let errors: Vec<Error> = results.into_iter().filter_map(Result::err).collect();
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     async fn block_image(

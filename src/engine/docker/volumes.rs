@@ -177,6 +177,9 @@ fn carrier(stack: &str, block_image: &str, refreshed: &[String], mounts: Vec<Mou
         role: Role::Carrier,
         position: 0,
         hash: String::new(),
+        due: None,
+        index: None,
+        after: Vec::new(),
     };
     let command = std::iter::once("swap".to_owned()).chain(refreshed.iter().cloned());
     ContainerCreateBody {

@@ -1,11 +1,13 @@
 //! Turns what should be and what is into the steps between, each with its reason.
 
-mod jobs;
+pub mod jobs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::desired::{Content, Desired, Replica};
+use time::OffsetDateTime;
+
+use super::desired::{After, Content, Desired, Replica};
 use super::labels::Role;
 use super::observed::{self, Observed, Status};
 use crate::stack::{Publish, Restart};
@@ -71,12 +73,8 @@ pub struct JobPlan {
     pub done: u32,
     /// Runs that must.
     pub wanted: u32,
-    /// Runs that failed, and count.
-    pub failed: u32,
-    /// Runs that are on their way.
-    pub running: Vec<u32>,
-    /// The index of the next run.
-    pub next: u32,
+    /// What it waits for.
+    pub after: Vec<After>,
 }
 
 /// What becomes of a replica.
@@ -84,6 +82,8 @@ pub struct JobPlan {
 pub struct ReplicaPlan {
     /// `web-0`.
     pub name: String,
+    /// What it waits for before anything is done.
+    pub after: Vec<After>,
     /// What becomes of each of its containers, in the order of their start.
     pub steps: Vec<Step>,
 }
@@ -247,7 +247,12 @@ impl Error {
 }
 
 /// Decides what `up` will do. Deterministic; touches nothing.
-pub fn plan(desired: &Desired, observed: &Observed, remove_orphans: bool) -> Result<Plan, Vec<Error>> {
+pub fn plan(
+    desired: &Desired,
+    observed: &Observed,
+    remove_orphans: bool,
+    now: OffsetDateTime,
+) -> Result<Plan, Vec<Error>> {
     let errors = obstacles(desired, observed);
     if !errors.is_empty() {
         return Err(errors);
@@ -255,14 +260,21 @@ pub fn plan(desired: &Desired, observed: &Observed, remove_orphans: bool) -> Res
     let replicas: Vec<ReplicaPlan> = desired
         .replicas
         .iter()
-        .map(|replica| plan_replica(replica, observed))
+        .map(|replica| {
+            let mut plan = plan_replica(replica, observed);
+            if plan.changes() {
+                plan.after = desired.after.get(&replica.pod).cloned().unwrap_or_default();
+            }
+            plan
+        })
         .collect();
     let volumes = plan_volumes(desired, observed);
     let mut removals = removals(desired, observed, remove_orphans);
     let mut jobs = Vec::new();
     for job in &desired.jobs {
-        let (plan, gone) = jobs::plan_job(job, observed);
-        jobs.extend(plan);
+        let (plan, gone) = jobs::plan_job(job, observed, now);
+        let after = desired.after.get(&job.name).cloned().unwrap_or_default();
+        jobs.extend(plan.map(|plan| JobPlan { after, ..plan }));
         removals.extend(gone);
     }
     let gone: BTreeSet<&str> = removals.iter().map(|removal| removal.id.as_str()).collect();
@@ -431,6 +443,7 @@ fn plan_replica(replica: &Replica, observed: &Observed) -> ReplicaPlan {
     }
     ReplicaPlan {
         name: replica.name(),
+        after: Vec::new(),
         steps,
     }
 }
@@ -560,22 +573,18 @@ impl fmt::Display for Plan {
                 }
             }
         }
-        for step in self.replicas.iter().flat_map(|replica| &replica.steps) {
-            match &step.action {
-                Action::Create => writeln!(formatter, "+ create container {}", step.name)?,
-                Action::Replace { reasons, .. } => {
-                    writeln!(formatter, "~ replace container {}", step.name)?;
-                    for reason in reasons {
-                        writeln!(formatter, "    {reason}")?;
-                    }
-                }
-                Action::Start { reason, .. } => {
-                    writeln!(formatter, "> start container {}: {reason}", step.name)?;
-                }
-                Action::Keep { .. } => writeln!(formatter, "= keep container {}", step.name)?,
+        for replica in &self.replicas {
+            for after in &replica.after {
+                writeln!(formatter, ". {} waits until {after}", replica.name)?;
+            }
+            for step in &replica.steps {
+                write!(formatter, "{step}")?;
             }
         }
         for job in &self.jobs {
+            for after in &job.after {
+                writeln!(formatter, ". job {} waits until {after}", job.name)?;
+            }
             writeln!(
                 formatter,
                 "> run job {}: {} of {} runs done",
@@ -586,6 +595,25 @@ impl fmt::Display for Plan {
             writeln!(formatter, "- remove volume {volume}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.action {
+            Action::Create => writeln!(formatter, "+ create container {}", self.name),
+            Action::Replace { reasons, .. } => {
+                writeln!(formatter, "~ replace container {}", self.name)?;
+                for reason in reasons {
+                    writeln!(formatter, "    {reason}")?;
+                }
+                Ok(())
+            }
+            Action::Start { reason, .. } => {
+                writeln!(formatter, "> start container {}: {reason}", self.name)
+            }
+            Action::Keep { .. } => writeln!(formatter, "= keep container {}", self.name),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::engine::desired::{Container, Image, Published, Volume};
 use crate::engine::labels::Labels;
 use crate::stack::{EnvValue, Probes, Protocol, User};
 
+const NOW: OffsetDateTime = time::macros::datetime!(2026-01-01 00:00 UTC);
 const USER: User = User {
     uid: 65532,
     gid: 65532,
@@ -56,6 +57,9 @@ fn container(name: &str, pod: &str, replica: u32, own: &str, role: Role, positio
         watched: false,
         local_ports: Vec::new(),
         job: None,
+        due: None,
+        index: None,
+        after: Vec::new(),
     }
 }
 
@@ -88,12 +92,15 @@ fn desired() -> Desired {
     };
     Desired {
         jobs: Vec::new(),
+        after: BTreeMap::new(),
+        services: BTreeMap::new(),
         stack: "shop".to_owned(),
         network: "shop".to_owned(),
         volumes: BTreeMap::from([("shop-web-certs".to_owned(), certs)]),
         replicas: vec![Replica {
             pod: "web".to_owned(),
             index: 0,
+            due: None,
             containers: vec![
                 infra,
                 container("shop-web-0-migrate", "web", 0, "migrate", Role::Init, 1),
@@ -130,6 +137,8 @@ fn standing(desired: &Desired) -> Observed {
                     .map(|mount| (mount.volume.clone(), mount.path.clone()))
                     .collect(),
                 ports: Vec::new(),
+                created: None,
+                ended: None,
             });
         }
     }
@@ -151,7 +160,7 @@ fn found<'a>(observed: &'a mut Observed, name: &str) -> &'a mut observed::Contai
 
 #[track_caller]
 fn planned(desired: &Desired, observed: &Observed) -> String {
-    plan(desired, observed, true).unwrap().to_string()
+    plan(desired, observed, true, NOW).unwrap().to_string()
 }
 
 #[test]
@@ -169,7 +178,7 @@ fn an_empty_engine_gets_everything_in_order() {
 #[test]
 fn what_stands_as_it_should_is_left_alone() {
     let desired = desired();
-    let plan = plan(&desired, &standing(&desired), true).unwrap();
+    let plan = plan(&desired, &standing(&desired), true, NOW).unwrap();
     assert!(plan.is_empty(), "{plan}");
 }
 
@@ -323,7 +332,7 @@ fn what_the_stack_has_no_more_goes_first_and_its_volumes_last() {
     - remove container shop-web-0-tls: it is not in the stack
     - remove volume shop-web-certs
     ");
-    let kept = plan(&after, &observed, false).unwrap();
+    let kept = plan(&after, &observed, false, NOW).unwrap();
     assert!(kept.is_empty(), "{kept}");
 }
 
@@ -339,7 +348,7 @@ fn a_claim_outlives_its_pod() {
         volumes: BTreeMap::from([("shop-db-data".to_owned(), "claim".to_owned())]),
         ..Observed::default()
     };
-    let plan = plan(&desired, &observed, true).unwrap();
+    let plan = plan(&desired, &observed, true, NOW).unwrap();
     assert!(plan.is_empty(), "{plan}");
 }
 
@@ -353,7 +362,7 @@ fn claim(observed: &Observed) -> Option<VolumeAction> {
         owner: Some(USER),
     };
     desired.volumes.insert("shop-db-data".to_owned(), claim);
-    let plan = plan(&desired, observed, true).unwrap();
+    let plan = plan(&desired, observed, true, NOW).unwrap();
     plan.volumes
         .iter()
         .find(|step| step.name == "shop-db-data")
@@ -379,6 +388,9 @@ fn a_claim_is_prepared_once_and_after_an_interruption() {
             role: Role::Carrier,
             position: 0,
             hash: String::new(),
+            due: None,
+            index: None,
+            after: Vec::new(),
         },
         fields: BTreeMap::new(),
         job: None,
@@ -386,6 +398,8 @@ fn a_claim_is_prepared_once_and_after_an_interruption() {
         joined: None,
         volumes: BTreeMap::from([("shop-db-data".to_owned(), "/volumes/0".to_owned())]),
         ports: Vec::new(),
+        created: None,
+        ended: None,
     });
     assert_eq!(claim(&observed), Some(VolumeAction::Prepare));
 }
@@ -397,7 +411,7 @@ fn a_half_filled_secret_volume_is_filled_again() {
         volumes: BTreeMap::from([("shop-web-certs".to_owned(), "secret".to_owned())]),
         ..Observed::default()
     };
-    let plan = plan(&desired, &observed, true).unwrap();
+    let plan = plan(&desired, &observed, true, NOW).unwrap();
     assert_eq!(
         plan.volumes,
         [VolumeStep {
@@ -432,7 +446,7 @@ fn what_is_not_ours_stops_the_plan_and_is_named() {
         foreign_network: true,
         ..Observed::default()
     };
-    let errors = plan(&desired, &observed, true).unwrap_err();
+    let errors = plan(&desired, &observed, true, NOW).unwrap_err();
     let text: Vec<String> = errors
         .iter()
         .map(|error| format!("{error}\n  {}", error.hint()))
@@ -465,8 +479,8 @@ fn a_port_of_another_address_or_protocol_is_no_obstacle() {
         }],
         ..Observed::default()
     };
-    assert!(plan(&desired, &holder("127.0.0.2", false), true).is_ok());
-    assert!(plan(&desired, &holder("127.0.0.1", true), true).is_ok());
-    assert!(plan(&desired, &holder("127.0.0.1", false), true).is_err());
-    assert!(plan(&desired, &holder("::", false), true).is_err());
+    assert!(plan(&desired, &holder("127.0.0.2", false), true, NOW).is_ok());
+    assert!(plan(&desired, &holder("127.0.0.1", true), true, NOW).is_ok());
+    assert!(plan(&desired, &holder("127.0.0.1", false), true, NOW).is_err());
+    assert!(plan(&desired, &holder("::", false), true, NOW).is_err());
 }

@@ -232,7 +232,7 @@ pub fn job(context: &mut Context, objects: &mut Objects, job: &stack::Job) {
         template,
     };
     let metadata = context.metadata(&job.name, job.name.to_string());
-    let content = match &job.schedule {
+    let workload = match &job.schedule {
         None => Content::Job(spec),
         Some(schedule) => {
             if job.name.as_str().len() > CRON_JOB_LIMIT {
@@ -262,7 +262,7 @@ pub fn job(context: &mut Context, objects: &mut Objects, job: &stack::Job) {
             })
         }
     };
-    objects.add(metadata, content, &at);
+    objects.add(metadata, workload, &at);
 }
 
 /// A cluster starts everything at once.

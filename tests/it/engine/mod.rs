@@ -3,6 +3,7 @@
 mod interruption;
 mod jobs;
 mod liveness;
+mod order;
 mod pods;
 mod quiet;
 mod secrets;
