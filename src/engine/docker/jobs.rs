@@ -24,8 +24,9 @@ use crate::engine::{Events, Work};
 
 /// Time after which a job is looked at although nothing was heard of it.
 const LOOK: Duration = Duration::from_secs(5);
-/// How long several changes at once are gathered.
-const GATHER: Duration = Duration::from_millis(20);
+/// Time between a change and the look at it; doubled for each further look at which nothing was heard.
+/// The engine tells of an end before its list knows of it.
+const SOON: Duration = Duration::from_millis(30);
 
 /// A run of a job: its containers and the volumes that they mount.
 pub type MadeRun = (Replica, BTreeMap<String, Volume>);
@@ -83,6 +84,7 @@ impl Apply<'_> {
     async fn keep(&self, keeper: &mut Keeper<'_>, mut changes: watch::Receiver<u64>) -> Result<(), Error> {
         let carrier = Mutex::new(());
         let mut begins = FuturesUnordered::new();
+        let mut quiet = SOON;
         loop {
             changes.mark_unchanged();
             let now = OffsetDateTime::now_utc();
@@ -110,13 +112,15 @@ impl Apply<'_> {
                 let begin = self.begin(keeper.job, name, &carrier);
                 begins.push(begin.map(move |result| (name, result)).boxed_local());
             }
-            let pause = again.map_or(LOOK, |again| {
+            let pause = again.map_or(quiet, |again| {
                 let rest = Duration::try_from(again - OffsetDateTime::now_utc()).unwrap_or_default();
-                rest.clamp(GATHER, LOOK)
+                rest.clamp(SOON, quiet)
             });
+            quiet = (quiet * 2).min(LOOK);
             tokio::select! {
                 Some((name, result)) = begins.next() => {
                     keeper.beginning.remove(&name);
+                    quiet = SOON;
                     match result {
                         // It shows as a failed run.
                         Ok(()) | Err(Error::Container(_)) => {}
@@ -124,7 +128,10 @@ impl Apply<'_> {
                     }
                 }
                 // Without the stream of events, the regular look is what remains.
-                _ = changes.changed() => tokio::time::sleep(GATHER).await,
+                _ = changes.changed() => {
+                    tokio::time::sleep(SOON).await;
+                    quiet = SOON;
+                }
                 () = tokio::time::sleep(pause) => {}
             }
         }
