@@ -9,6 +9,7 @@ use super::init::Init;
 use super::pause::Pause;
 use super::probe::Probe;
 use super::proxy::Proxy;
+use super::rotate::Rotate;
 use super::swap::Swap;
 
 /// How a block that could run ended.
@@ -92,6 +93,7 @@ const DECLARATIONS: &[Declaration] = &[
     declare::<Pause>(),
     declare::<Probe>(),
     declare::<Proxy>(),
+    declare::<Rotate>(),
     declare::<Swap>(),
 ];
 

@@ -7,15 +7,18 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
-use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::Parser;
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_process_group, wait};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
@@ -25,7 +28,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
 use super::catalogue::{Block, Error, Outcome};
-use super::{duration, runtime};
+use super::question::Question;
+use super::{admin, duration, listen, runtime, server};
 
 /// Exit code of a program that was killed, as a shell says it.
 const KILLED: u8 = 137;
@@ -44,6 +48,12 @@ pub struct Init {
     /// Liveness probe, likewise
     #[arg(long, env = "MOTIF_LIVE", value_name = "JSON")]
     live: Option<Question>,
+    /// Readiness probe, likewise, with successes; what it says is answered on --serve
+    #[arg(long, env = "MOTIF_READY", value_name = "JSON")]
+    ready: Option<Question>,
+    /// Address and port of /readyz: 200 once the startup probe passed, while the readiness probe passes
+    #[arg(long, env = "MOTIF_SERVE", value_name = "ADDRESS", value_parser = listen::parse)]
+    serve: Option<SocketAddr>,
     /// Time from SIGTERM to SIGKILL once a probe failed
     #[arg(long, env = "MOTIF_GRACE", value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
     grace: Duration,
@@ -62,29 +72,6 @@ pub struct Init {
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "PROGRAM")]
     program: Vec<OsString>,
-}
-
-/// A probe as a command and its rhythm; times in milliseconds.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Question {
-    command: Vec<String>,
-    delay: u64,
-    every: u64,
-    timeout: u64,
-    failures: u32,
-}
-
-impl FromStr for Question {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match serde_json::from_str::<Self>(text) {
-            Ok(question) if question.command.is_empty() => Err("the command is empty".to_owned()),
-            Ok(question) => Ok(question),
-            Err(error) => Err(error.to_string()),
-        }
-    }
 }
 
 /// What is kept about restarts that failed probes caused.
@@ -172,7 +159,7 @@ fn code_of(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(KILLED)
 }
 
-async fn supervise(init: &Init) -> anyhow::Result<u8> {
+async fn supervise(init: &Init) -> Result<u8, Error> {
     let mut signals = listen()?;
     let reaper = Reaper::start()?;
     let record = Record::read(init.state.as_deref());
@@ -211,7 +198,11 @@ async fn supervise(init: &Init) -> anyhow::Result<u8> {
     };
     let pid = Pid::from_child(&child);
     let mut ended = reaper.expect(pid);
-    let watch = watch(init, &reaper);
+    let readiness: Readiness = Arc::new(Mutex::new(Err("it has not started".to_owned())));
+    if let Some(address) = init.serve {
+        serve(address, &readiness)?;
+    }
+    let watch = watch(init, &reaper, &readiness);
     tokio::pin!(watch);
     let mut is_watched = true;
     loop {
@@ -267,25 +258,100 @@ fn exit_code(status: Option<WaitStatus>) -> u8 {
     }
 }
 
-/// Asks the startup probe until it passes, then the liveness probe for ever; returns why it failed.
-async fn watch(init: &Init, reaper: &Reaper) -> String {
+/// Whether services may send traffic; if not, why.
+type Readiness = Arc<Mutex<Result<(), String>>>;
+
+fn set(readiness: &Readiness, value: Result<(), String>) {
+    *readiness.lock().unwrap_or_else(PoisonError::into_inner) = value;
+}
+
+/// Answers `/readyz` as long as the process lives.
+fn serve(address: SocketAddr, readiness: &Readiness) -> Result<(), Error> {
+    let listener = listen::bind(address)?;
+    let readiness = Arc::clone(readiness);
+    let answer = move |request: Request<Incoming>, _| {
+        let reply = match request.uri().path() {
+            "/readyz" => {
+                let value = readiness.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                admin::readyz(value)
+            }
+            _ => server::text(StatusCode::NOT_FOUND, "there is /readyz\n"),
+        };
+        async move { reply }
+    };
+    tokio::spawn(server::serve(
+        listener,
+        answer,
+        std::future::pending(),
+        Duration::ZERO,
+    ));
+    Ok(())
+}
+
+/// Asks the startup probe until it passes, then the others for ever; returns why one failed that ends the program.
+async fn watch(init: &Init, reaper: &Reaper, readiness: &Readiness) -> String {
     if let Some(question) = &init.startup
         && let Some(reason) = ask_on(question, reaper, true).await
     {
         return format!("startup: {reason}");
     }
-    match &init.live {
-        Some(question) => match ask_on(question, reaper, false).await {
-            Some(reason) => format!("liveness: {reason}"),
+    let ready = async {
+        match &init.ready {
+            Some(question) => stay_ready(question, reaper, readiness).await,
+            None => set(readiness, Ok(())),
+        }
+        std::future::pending().await
+    };
+    let live = async {
+        match &init.live {
+            Some(question) => match ask_on(question, reaper, false).await {
+                Some(reason) => format!("liveness: {reason}"),
+                None => std::future::pending().await,
+            },
             None => std::future::pending().await,
-        },
-        None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        reason = live => reason,
+        never = ready => never,
+    }
+}
+
+/// Keeps the answer of `/readyz`.
+async fn stay_ready(question: &Question, reaper: &Reaper, readiness: &Readiness) {
+    sleep(question.delay()).await;
+    let (mut passed, mut failed, mut is_ready) = (0_u32, 0_u32, false);
+    loop {
+        match reaper.ask(question).await {
+            Ok(()) => {
+                (passed, failed) = (passed.saturating_add(1), 0);
+                is_ready |= passed >= question.successes;
+                if is_ready {
+                    set(readiness, Ok(()));
+                }
+            }
+            Err(reason) => {
+                (passed, failed) = (0, failed.saturating_add(1));
+                is_ready &= failed < question.failures;
+                if !is_ready {
+                    set(readiness, Err(reason));
+                }
+            }
+        }
+        // Within one period it is known whether the state has changed.
+        let half = question.every() / 2;
+        sleep(if is_ready && failed > 0 {
+            half / question.failures
+        } else {
+            half
+        })
+        .await;
     }
 }
 
 /// Asks until the probe failed too often in a row, and says what it got; `None` when it passed and that is enough.
 async fn ask_on(question: &Question, reaper: &Reaper, until_it_passes: bool) -> Option<String> {
-    sleep(Duration::from_millis(question.delay)).await;
+    sleep(question.delay()).await;
     let mut failures = 0;
     loop {
         match reaper.ask(question).await {
@@ -302,7 +368,7 @@ async fn ask_on(question: &Question, reaper: &Reaper, until_it_passes: bool) -> 
                 }
             }
         }
-        sleep(Duration::from_millis(question.every)).await;
+        sleep(question.every()).await;
     }
 }
 
@@ -361,7 +427,7 @@ impl Reaper {
         let mut output = pipe::Receiver::from_owned_fd(reader.into()).map_err(failed)?;
         let mut said = Vec::new();
         let mut piece = [0; 1024];
-        let patience = sleep(Duration::from_millis(question.timeout));
+        let patience = sleep(question.timeout());
         tokio::pin!(patience);
         let mut is_open = true;
         let status = loop {
@@ -369,8 +435,7 @@ impl Reaper {
                 status = &mut ended => break status.ok(),
                 () = &mut patience => {
                     let _ = kill_process_group(pid, Signal::KILL);
-                    let shortened = Duration::from_millis(question.timeout);
-                    return Err(format!("`{shown}`: no answer within {shortened:?}"));
+                    return Err(format!("`{shown}`: no answer within {:?}", question.timeout()));
                 }
                 read = output.read(&mut piece), if is_open => keep(&mut said, &piece, read.ok(), &mut is_open),
             }
@@ -452,14 +517,5 @@ mod tests {
         fs::write(folder.path().join("restarts.json"), "{").unwrap();
         assert_eq!(Record::read(Some(folder.path())), Record::default());
         assert_eq!(Record::read(None), Record::default());
-    }
-
-    #[test]
-    fn a_question_is_json() {
-        let question = |text: &str| text.parse::<Question>().map_err(|_| ());
-        let text = r#"{"command":["true"],"delay":0,"every":10,"timeout":10,"failures":3}"#;
-        assert_eq!(question(text).unwrap().failures, 3);
-        assert!(question(&text.replace("\"true\"", "")).is_err());
-        assert!(question("{}").is_err());
     }
 }

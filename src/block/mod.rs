@@ -7,6 +7,7 @@ mod duration;
 mod labels;
 mod listen;
 mod log;
+mod question;
 mod runtime;
 mod server;
 mod signal;
@@ -17,6 +18,7 @@ mod init;
 mod pause;
 mod probe;
 mod proxy;
+mod rotate;
 mod swap;
 
 pub use catalogue::{Entry, Error, Flag, Outcome, catalogue, run};

@@ -76,13 +76,3 @@ pub enum Scheme {
     /// TLS.
     Https,
 }
-
-impl Scheme {
-    /// As written in a URL.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-}

@@ -29,62 +29,94 @@ pub struct Probe {
     kind: Kind,
 }
 
-#[derive(Debug, Subcommand)]
-enum Kind {
+/// What is asked.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Kind {
+    /// The status of a GET.
     Http(Http),
+    /// Whether a connection opens.
     Tcp(Target),
+    /// The gRPC health service.
     Grpc(Grpc),
+    /// What this network namespace listens on.
     Listeners(Listeners),
+}
+
+impl Kind {
+    /// Reads the words of a probe's command.
+    pub fn parse(words: &[String]) -> Result<Self, String> {
+        let words = std::iter::once("probe").chain(words.iter().map(String::as_str));
+        Probe::try_parse_from(words)
+            .map(|probe| probe.kind)
+            .map_err(|error| error.to_string())
+    }
+
+    /// The same question to another address.
+    #[must_use]
+    pub fn at(&self, address: IpAddr, port: Option<u16>) -> Self {
+        let mut kind = self.clone();
+        let target = match &mut kind {
+            Self::Http(probe) => &mut probe.target,
+            Self::Tcp(target) => target,
+            Self::Grpc(probe) => &mut probe.target,
+            Self::Listeners(_) => return kind,
+        };
+        target.host = Some(address.to_string());
+        target.port = port.unwrap_or(target.port);
+        kind
+    }
 }
 
 /// Where to ask, and how long to wait.
 #[derive(Debug, Clone, Args)]
 #[command(about = "Pass when a connection opens")]
-struct Target {
+pub struct Target {
     /// Port to dial
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    port: u16,
+    pub port: u16,
     /// Host name or address to dial [default: the pod's own address]
     #[arg(long, value_name = "HOST")]
-    host: Option<String>,
+    pub host: Option<String>,
     /// Time for all of it
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration::parse_positive)]
-    timeout: Duration,
+    pub timeout: Duration,
 }
 
 /// Pass when the status of a GET is 200 to 399
 #[derive(Debug, Clone, Args)]
-struct Http {
+pub struct Http {
     #[command(flatten)]
-    target: Target,
+    pub target: Target,
     /// Path and query to ask for
     #[arg(long, value_name = "PATH", default_value = "/")]
-    path: String,
+    pub path: String,
     /// Scheme; of https the certificate is not checked
     #[arg(long, value_name = "SCHEME", default_value = "http")]
-    scheme: Scheme,
+    pub scheme: Scheme,
     /// Header to send, `Name: value`; may be given more than once
     #[arg(long = "header", value_name = "HEADER", value_parser = header)]
-    headers: Vec<(HeaderName, HeaderValue)>,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// Pass when the gRPC health service says SERVING
 #[derive(Debug, Clone, Args)]
-struct Grpc {
+pub struct Grpc {
     #[command(flatten)]
-    target: Target,
+    pub target: Target,
     /// Service to ask about [default: the server as a whole]
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
-    service: String,
+    pub service: String,
 }
 
 /// Print the listening sockets of this network namespace as JSON
 #[derive(Debug, Clone, Args)]
-struct Listeners {}
+pub struct Listeners {}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Scheme {
+pub enum Scheme {
+    /// Plain.
     Http,
+    /// Over TLS; the certificate is not checked.
     Https,
 }
 
@@ -114,8 +146,10 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
 
 /// What a probe found, in one line.
 #[derive(Debug, PartialEq, Eq)]
-enum Finding {
+pub enum Finding {
+    /// It is well.
     Pass(String),
+    /// It is not, and why.
     Fail(String),
 }
 
@@ -128,7 +162,7 @@ impl Block for Probe {
             say(&serde_json::to_string(&listeners).context("failed to write JSON")?)?;
             return Ok(Outcome::Done);
         }
-        let finding = runtime::single()?.block_on(ask(self.kind));
+        let finding = runtime::single()?.block_on(ask(&self.kind));
         match finding {
             Finding::Pass(line) => say(&line).map(|()| Outcome::Done),
             Finding::Fail(line) => say(&line).map(|()| Outcome::Failed),
@@ -145,8 +179,9 @@ fn say(line: &str) -> Result<(), Error> {
     Ok(())
 }
 
-async fn ask(kind: Kind) -> Finding {
-    let (target, what) = match &kind {
+/// Asks once.
+pub async fn ask(kind: &Kind) -> Finding {
+    let (target, what) = match kind {
         Kind::Http(probe) => (&probe.target, http::describe(probe)),
         Kind::Grpc(probe) => (&probe.target, grpc::describe(probe)),
         Kind::Tcp(target) => (target, format!("tcp {}", target.authority())),
@@ -154,7 +189,7 @@ async fn ask(kind: Kind) -> Finding {
     };
     let timeout = target.timeout;
     let asked = async {
-        match &kind {
+        match kind {
             Kind::Http(probe) => http::ask(probe, &what).await,
             Kind::Grpc(probe) => grpc::ask(probe, &what).await,
             Kind::Tcp(target) => match target.dial().await {

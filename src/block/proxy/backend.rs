@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::balance::{Candidate, key};
-use super::check::{Checker, Spec};
+use super::check::Check;
 use super::published::Published;
 use super::settings::{Settings, Upstream};
 use crate::block::log;
@@ -19,6 +19,8 @@ use crate::block::log;
 const EAGER: Duration = Duration::from_millis(500);
 /// How long after a failed connection a backend is avoided, unless a check passes before.
 const SUSPICION: Duration = Duration::from_secs(2);
+/// How long a check may go unanswered before its backend is avoided: a paused one answers nothing.
+const LATE: Duration = Duration::from_millis(150);
 
 /// One address that requests can be sent to.
 #[derive(Debug)]
@@ -31,15 +33,20 @@ pub struct Backend {
     pub host: String,
     key: u64,
     started: Instant,
-    ready: AtomicBool,
+    /// Checks that have not passed.
+    missing: AtomicUsize,
+    /// Checks whose last answer was bad, or is late.
+    doubts: AtomicUsize,
     /// Milliseconds after `started`.
     suspect_until: AtomicU64,
+    /// Milliseconds after `started`: until then it gets nothing new.
+    out_until: AtomicU64,
     load: AtomicUsize,
     gone: AtomicBool,
 }
 
 impl Backend {
-    fn new(address: SocketAddr, host: String, ready: bool) -> Self {
+    fn new(address: SocketAddr, host: String, checks: usize) -> Self {
         let name = address.to_string();
         Self {
             key: key(name.as_bytes()),
@@ -47,8 +54,10 @@ impl Backend {
             name,
             host,
             started: Instant::now(),
-            ready: AtomicBool::new(ready),
+            missing: AtomicUsize::new(checks),
+            doubts: AtomicUsize::new(0),
             suspect_until: AtomicU64::new(0),
+            out_until: AtomicU64::new(0),
             load: AtomicUsize::new(0),
             gone: AtomicBool::new(false),
         }
@@ -56,7 +65,21 @@ impl Backend {
 
     /// Whether its checks pass.
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed)
+        self.missing.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether it was taken out of the rotation.
+    pub fn is_out(&self) -> bool {
+        self.is_before(&self.out_until)
+    }
+
+    /// Takes it out of the rotation for a time; of zero, back in.
+    pub fn take_out(&self, time: Duration) {
+        let until = match time {
+            Duration::ZERO => 0,
+            time => self.after(time),
+        };
+        self.out_until.store(until, Ordering::Relaxed);
     }
 
     /// Requests and connections in flight.
@@ -72,18 +95,14 @@ impl Backend {
 
     /// Remembers that a connection to it failed.
     pub fn suspect(&self) {
-        let until = self
-            .milliseconds()
-            .saturating_add(u64::try_from(SUSPICION.as_millis()).unwrap_or_default());
-        self.suspect_until.store(until, Ordering::Relaxed);
+        self.suspect_until.store(self.after(SUSPICION), Ordering::Relaxed);
     }
 
     /// What the balance has to know.
     pub fn candidate(&self, tried: bool) -> Candidate {
-        let suspect_until = self.suspect_until.load(Ordering::Relaxed);
         Candidate {
-            ready: self.is_ready(),
-            suspect: suspect_until != 0 && self.milliseconds() < suspect_until,
+            ready: self.is_ready() && !self.is_out(),
+            suspect: self.is_before(&self.suspect_until) || self.doubts.load(Ordering::Relaxed) > 0,
             tried,
             load: self.load(),
             key: self.key,
@@ -92,6 +111,17 @@ impl Backend {
 
     fn milliseconds(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn after(&self, time: Duration) -> u64 {
+        self.milliseconds()
+            .saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Whether a moment is to come; 0 is none.
+    fn is_before(&self, moment: &AtomicU64) -> bool {
+        let moment = moment.load(Ordering::Relaxed);
+        moment != 0 && self.milliseconds() < moment
     }
 }
 
@@ -149,7 +179,7 @@ impl Backends {
     }
 
     /// Looks the names up for ever, and checks what they lead to. Runs on a local set.
-    pub async fn watch(self: Arc<Self>, settings: Arc<Settings>, checker: Checker) {
+    pub async fn watch(self: Arc<Self>, settings: Arc<Settings>) {
         let mut complaint = String::new();
         let mut known: Vec<Option<Vec<SocketAddr>>> = vec![None; self.upstreams.len()];
         loop {
@@ -168,7 +198,7 @@ impl Backends {
                 }
                 complaint = reason;
             }
-            self.replace(&known, &settings, &checker);
+            self.replace(&known, &settings);
             let literal = self
                 .upstreams
                 .iter()
@@ -185,7 +215,7 @@ impl Backends {
     }
 
     /// Keeps the backends whose address stays, starts to check the new ones.
-    fn replace(&self, known: &[Option<Vec<SocketAddr>>], settings: &Arc<Settings>, checker: &Checker) {
+    fn replace(&self, known: &[Option<Vec<SocketAddr>>], settings: &Arc<Settings>) {
         let before = self.current.get();
         let mut seen = BTreeSet::new();
         let mut after = Vec::new();
@@ -201,7 +231,7 @@ impl Backends {
                         let backend = Arc::new(Backend::new(
                             *address,
                             upstream.host.clone(),
-                            settings.checks.is_empty(),
+                            settings.checks.len(),
                         ));
                         started.push(Arc::clone(&backend));
                         backend
@@ -225,8 +255,8 @@ impl Backends {
                 "backend found",
                 json!({ "backend": backend.name, "name": backend.host }),
             );
-            if !settings.checks.is_empty() {
-                tokio::task::spawn_local(keep_checking(backend, Arc::clone(settings), checker.clone()));
+            for check in &settings.checks {
+                tokio::task::spawn_local(keep_checking(Arc::clone(&backend), check.clone()));
             }
         }
         self.current.set(after);
@@ -239,29 +269,37 @@ async fn look_up(upstream: &Upstream) -> std::io::Result<Vec<SocketAddr>> {
     Ok(found.collect::<BTreeSet<_>>().into_iter().collect())
 }
 
-async fn keep_checking(backend: Arc<Backend>, settings: Arc<Settings>, checker: Checker) {
-    let flags = &settings.flags;
+/// Makes one of a backend's checks again and again.
+async fn keep_checking(backend: Arc<Backend>, check: Check) {
     let (mut passed, mut failed) = (0_u32, 0_u32);
+    let mut is_ready = false;
+    let mut doubt = Doubt {
+        backend: &backend,
+        is_held: false,
+    };
     let mut complaint = String::new();
     while !backend.gone.load(Ordering::Relaxed) {
-        let answer = check_all(&settings.checks, &checker, &backend).await;
-        let ready = backend.is_ready();
-        match answer {
+        match doubt.ask(&check).await {
             Ok(()) => {
                 (passed, failed) = (passed.saturating_add(1), 0);
                 backend.suspect_until.store(0, Ordering::Relaxed);
-                if !ready && passed >= flags.check_successes {
-                    backend.ready.store(true, Ordering::Relaxed);
+                if !is_ready && passed >= check.successes {
+                    is_ready = true;
                     complaint.clear();
-                    log::info("backend ready", json!({ "backend": backend.name }));
+                    if backend.missing.fetch_sub(1, Ordering::Relaxed) == 1 {
+                        log::info("backend ready", json!({ "backend": backend.name }));
+                    }
                 }
             }
             Err(reason) => {
                 (passed, failed) = (0, failed.saturating_add(1));
-                if ready && failed < flags.check_failures {
+                if is_ready && failed < check.failures {
                     // Once more, before it counts.
-                } else if ready || reason != complaint {
-                    backend.ready.store(false, Ordering::Relaxed);
+                } else if is_ready || reason != complaint {
+                    if is_ready {
+                        backend.missing.fetch_add(1, Ordering::Relaxed);
+                    }
+                    is_ready = false;
                     log::warning(
                         "backend not ready",
                         json!({ "backend": backend.name, "reason": reason }),
@@ -270,20 +308,41 @@ async fn keep_checking(backend: Arc<Backend>, settings: Arc<Settings>, checker: 
                 }
             }
         }
-        let pause = flags.check_every;
-        tokio::time::sleep(if backend.is_ready() {
-            pause
+        let pause = if is_ready {
+            check.every
         } else {
-            pause.min(EAGER)
-        })
-        .await;
+            check.every.min(EAGER)
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 
-async fn check_all(specs: &[Spec], checker: &Checker, backend: &Backend) -> Result<(), String> {
-    for spec in specs {
-        let answer = checker.check(spec, backend.address, &backend.host).await;
-        answer.map_err(|reason| reason.to_string())?;
+/// A check's doubt in a backend: it is avoided from when an answer is late, or bad, until a good one comes.
+struct Doubt<'a> {
+    backend: &'a Backend,
+    is_held: bool,
+}
+
+impl Doubt<'_> {
+    fn set(&mut self, is_held: bool) {
+        match (self.is_held, is_held) {
+            (false, true) => self.backend.doubts.fetch_add(1, Ordering::Relaxed),
+            (true, false) => self.backend.doubts.fetch_sub(1, Ordering::Relaxed),
+            _ => return,
+        };
+        self.is_held = is_held;
     }
-    Ok(())
+
+    async fn ask(&mut self, check: &Check) -> Result<(), String> {
+        let answer = check.ask(self.backend.address);
+        tokio::pin!(answer);
+        let answer = if let Ok(answer) = tokio::time::timeout(LATE, &mut answer).await {
+            answer
+        } else {
+            self.set(true);
+            answer.await
+        };
+        self.set(answer.is_err());
+        answer
+    }
 }

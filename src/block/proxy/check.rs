@@ -1,21 +1,11 @@
-//! Asks a backend whether it is ready: by a connection, or by an HTTP request as the kubelet makes it.
+//! Asks a backend whether it is ready: as the kubelet asks a pod, and as often as it has to be asked.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-
-/// The longest status line that is read.
-const STATUS_LINE: usize = 512;
+use crate::block::probe::{Finding, Http, Kind, Scheme, Target, ask};
+use crate::block::question::Question;
 
 /// One kind of check, as typed: `none`, `tcp[:PORT]`, `http[:PORT][/PATH]`, `https[:PORT][/PATH]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,143 +62,102 @@ impl FromStr for Spec {
     }
 }
 
-/// Why a check did not pass.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotReady(String);
-
-impl fmt::Display for NotReady {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
+/// A check with its rhythm.
+#[derive(Debug, Clone)]
+pub struct Check {
+    kind: Kind,
+    /// Where it is not the backend's own.
+    port: Option<u16>,
+    /// Time between checks of a ready backend.
+    pub every: Duration,
+    /// Failed checks in a row after which a backend is not ready.
+    pub failures: u32,
+    /// Passed checks in a row after which a backend is ready.
+    pub successes: u32,
 }
 
-/// Makes checks.
-#[derive(Clone)]
-pub struct Checker {
-    tls: TlsConnector,
-    timeout: Duration,
+/// The rhythm of checks, where they are typed.
+#[derive(Debug, Clone, Copy)]
+pub struct Rhythm {
+    /// Time between checks of a ready backend.
+    pub every: Duration,
+    /// Time that one may take.
+    pub timeout: Duration,
+    /// Failed ones in a row after which a backend is not ready.
+    pub failures: u32,
+    /// Passed ones in a row after which a backend is ready.
+    pub successes: u32,
 }
 
-impl Checker {
-    /// A checker that waits at most `timeout` for each answer.
-    pub fn new(timeout: Duration) -> anyhow::Result<Self> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anyone { provider }))
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self {
-            tls: TlsConnector::from(Arc::new(config)),
-            timeout,
+impl Check {
+    /// A check as typed; `None` where every backend counts as ready.
+    pub fn typed(spec: Spec, rhythm: Rhythm) -> Option<Self> {
+        let target = |port: Option<u16>| Target {
+            port: port.unwrap_or_default(),
+            host: None,
+            timeout: rhythm.timeout,
+        };
+        let (kind, port) = match spec {
+            Spec::None => return None,
+            Spec::Tcp { port } => (Kind::Tcp(target(port)), port),
+            Spec::Http { tls, port, path } => {
+                let probe = Http {
+                    target: target(port),
+                    path: path.unwrap_or_else(|| "/".to_owned()),
+                    scheme: if tls { Scheme::Https } else { Scheme::Http },
+                    headers: Vec::new(),
+                };
+                (Kind::Http(probe), port)
+            }
+        };
+        Some(Self {
+            kind,
+            port,
+            every: rhythm.every,
+            failures: rhythm.failures,
+            successes: rhythm.successes,
         })
     }
 
-    /// Makes one check of a backend at `address`, called `host`.
-    pub async fn check(&self, spec: &Spec, address: SocketAddr, host: &str) -> Result<(), NotReady> {
-        match tokio::time::timeout(self.timeout, self.ask(spec, address, host)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(NotReady(format!(
-                "no answer within {} ms",
-                self.timeout.as_millis()
-            ))),
-        }
+    /// A pod's readiness probe, as the engine writes it for a container of the pod.
+    ///
+    /// Asked so often that a replica which fails at once is out within the probe's own period.
+    pub fn probe(question: &Question) -> Result<Self, String> {
+        let words = question
+            .command
+            .iter()
+            .position(|word| word == "probe")
+            .map(|place| &question.command[place + 1..])
+            .ok_or("only what `motif block probe` asks can be asked from outside")?;
+        let kind = Kind::parse(words)?;
+        Ok(Self {
+            kind,
+            port: None,
+            every: (question.every() / (question.failures + 1)).clamp(SOONEST, LATEST),
+            failures: question.failures,
+            successes: question.successes,
+        })
     }
 
-    async fn ask(&self, spec: &Spec, mut address: SocketAddr, host: &str) -> Result<(), NotReady> {
-        let (Spec::Tcp { port } | Spec::Http { port, .. }) = spec else {
-            return Ok(());
+    /// Asks a backend once.
+    pub async fn ask(&self, address: SocketAddr) -> Result<(), String> {
+        let port = match (self.port, &self.kind) {
+            (Some(port), _) => Some(port),
+            (None, Kind::Tcp(target) | Kind::Http(Http { target, .. })) if target.port == 0 => {
+                Some(address.port())
+            }
+            (None, _) => None,
         };
-        address.set_port(port.unwrap_or(address.port()));
-        let connection = TcpStream::connect(address)
-            .await
-            .map_err(|error| NotReady(format!("failed to connect to `{address}`: {error}")))?;
-        let Spec::Http { tls, path, .. } = spec else {
-            return Ok(());
-        };
-        let head = format!(
-            "GET {} HTTP/1.1\r\nhost: {host}:{}\r\nuser-agent: motif-check\r\naccept: */*\r\nconnection: close\r\n\r\n",
-            path.as_deref().unwrap_or("/"),
-            address.port(),
-        );
-        if *tls {
-            // The address, not the name: nothing is verified, and an address is always a valid server name.
-            let name = ServerName::from(address.ip());
-            let secured = self.tls.connect(name, connection).await;
-            let secured = secured.map_err(|error| NotReady(format!("the TLS handshake failed: {error}")))?;
-            return ask_http(secured, &head).await;
-        }
-        ask_http(connection, &head).await
-    }
-}
-
-async fn ask_http(mut connection: impl AsyncRead + AsyncWrite + Unpin, head: &str) -> Result<(), NotReady> {
-    let failed = |error: std::io::Error| NotReady(format!("the request failed: {error}"));
-    connection.write_all(head.as_bytes()).await.map_err(failed)?;
-    connection.flush().await.map_err(failed)?;
-    let mut line = Vec::with_capacity(STATUS_LINE);
-    while !line.contains(&b'\n') && line.len() < STATUS_LINE {
-        if connection.read_buf(&mut line).await.map_err(failed)? == 0 {
-            break;
+        match ask(&self.kind.at(address.ip(), port)).await {
+            Finding::Pass(_) => Ok(()),
+            Finding::Fail(reason) => Err(reason),
         }
     }
-    match status(&line) {
-        Some(200..=399) => Ok(()),
-        Some(code) => Err(NotReady(format!("answered {code}"))),
-        None => Err(NotReady("the answer is not HTTP".to_owned())),
-    }
 }
 
-/// The code of a status line such as `HTTP/1.1 200 OK`.
-fn status(line: &[u8]) -> Option<u16> {
-    let rest = line.strip_prefix(b"HTTP/1.")?.get(1..)?;
-    let code = rest.strip_prefix(b" ")?.get(..3)?;
-    str::from_utf8(code).ok()?.parse().ok()
-}
-
-/// Accepts any certificate: like the kubelet, a check asks whether somebody answers, not who.
-#[derive(Debug)]
-struct Anyone {
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
-}
+/// The shortest and the longest time between two checks that a probe's period is turned into.
+const SOONEST: Duration = Duration::from_millis(50);
+const LATEST: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -249,18 +198,24 @@ mod tests {
     }
 
     #[test]
-    fn a_status_line_has_a_code() {
-        assert_eq!(status(b"HTTP/1.1 200 OK\r\n"), Some(200));
-        assert_eq!(status(b"HTTP/1.0 503\r\n"), Some(503));
-        for wrong in [
-            &b""[..],
-            b"HTTP/1.1",
-            b"HTTP/1.1 20",
-            b"SSH-2.0-OpenSSH",
-            b"HTTP/1.1 abc",
-            b"HTTP/2 200",
-        ] {
-            assert_eq!(status(wrong), None);
-        }
+    fn a_probe_fails_within_its_own_period() {
+        let question = |every: u32, failures: u32, command: &str| {
+            let text = format!(
+                r#"{{"command":[{command}],"delay":0,"every":{every},"timeout":1000,"failures":{failures},"successes":1}}"#
+            );
+            text.parse::<Question>().unwrap()
+        };
+        let http = r#""/.motif/motif","block","probe","http","--port","80","--path","/x""#;
+        let check = |every, failures| {
+            Check::probe(&question(every, failures, http))
+                .unwrap()
+                .every
+                .as_millis()
+        };
+        assert_eq!(check(1_000, 3), 250);
+        assert_eq!(check(10_000, 3), 1_000);
+        assert_eq!(check(100, 3), 50);
+        let exec = Check::probe(&question(1_000, 3, r#""test","-f","/ready""#));
+        assert!(exec.is_err());
     }
 }

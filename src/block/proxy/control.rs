@@ -19,8 +19,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::backend::Backends;
 use super::certificate::Certificate;
-use super::check::Checker;
 use super::metrics::{Counts, Metrics};
+use super::rotation;
 use super::settings::Settings;
 use super::worker::{Client, Message, Shared, Worker};
 use crate::block::catalogue::Error;
@@ -101,9 +101,8 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     let hands = (0..settings.workers)
         .map(|number| hire(number, Arc::clone(&shared)))
         .collect::<Result<Vec<_>, _>>()?;
-    let checker = Checker::new(flags.check_timeout)?;
     for backends in &backends {
-        tokio::task::spawn_local(Arc::clone(backends).watch(Arc::clone(&settings), checker.clone()));
+        tokio::task::spawn_local(Arc::clone(backends).watch(Arc::clone(&settings)));
     }
     let names = sockets.addresses.iter().map(ToString::to_string);
     let metrics = Metrics {
@@ -285,6 +284,10 @@ async fn administer(
     mut ending: watch::Receiver<bool>,
 ) {
     let backends = metrics.backends.clone();
+    let rotated: Vec<Arc<Backends>> = backends
+        .iter()
+        .map(|(_, backends)| Arc::clone(backends))
+        .collect();
     let mut registry = Registry::default();
     registry.register_collector(Box::new(metrics));
     let readiness = move || {
@@ -298,8 +301,11 @@ async fn administer(
             None => Ok(()),
         }
     };
-    let answer = move |request: Request<Incoming>, _| {
-        let reply = admin::answer(request.method(), request.uri().path(), &registry, &readiness);
+    let answer = move |request: Request<Incoming>, client: SocketAddr| {
+        let reply = match rotation::answer(&request, client, &rotated) {
+            Some(reply) => reply,
+            None => admin::answer(request.method(), request.uri().path(), &registry, &readiness),
+        };
         async move { reply }
     };
     let told = async move {

@@ -29,7 +29,9 @@ mod supervision;
 mod certificate;
 mod metrics;
 mod published;
+mod rotation;
 
+pub use rotation::{PATH as ROTATION, Standing};
 pub use settings::Flags as Proxy;
 
 use super::catalogue::{Block, Error, Outcome};

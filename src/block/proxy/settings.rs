@@ -9,8 +9,9 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Parser, ValueEnum};
 
 use super::balance::Balance;
-use super::check::Spec;
+use super::check::{Check, Rhythm, Spec};
 use crate::block::catalogue::Error;
+use crate::block::question::Question;
 use crate::block::{duration, listen, runtime, size};
 
 /// What a proxy passes on.
@@ -102,6 +103,9 @@ pub struct Flags {
     /// Passed checks in a row after which a backend is ready
     #[arg(long, env = "MOTIF_CHECK_SUCCESSES", value_name = "COUNT", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     pub check_successes: u32,
+    /// A readiness probe that backends have to pass too, as `motif up` writes it: JSON
+    #[arg(long, env = "MOTIF_PROBE", value_name = "JSON", value_delimiter = ';', action = ArgAction::Append)]
+    pub probe: Vec<Question>,
     /// How requests are spread over ready backends
     #[arg(
         long,
@@ -217,7 +221,7 @@ pub struct Settings {
     /// Every listener.
     pub routes: Vec<Route>,
     /// Every check that a backend has to pass; none of them: every backend is ready.
-    pub checks: Vec<Spec>,
+    pub checks: Vec<Check>,
     /// Threads that pass requests on.
     pub workers: usize,
     /// The rest, as it was given.
@@ -275,14 +279,11 @@ impl Settings {
                 flags.check_path
             )));
         }
-        let checks = std::mem::take(&mut flags.check);
-        if checks.len() > 1 && checks.contains(&Spec::None) {
+        let specs = std::mem::take(&mut flags.check);
+        if specs.len() > 1 && specs.contains(&Spec::None) {
             return Err(Error::configuration("`--check` is `none` and something else"));
         }
-        let checks = checks
-            .into_iter()
-            .filter_map(|spec| whole(spec, &flags))
-            .collect();
+        let checks = checks(specs, &flags)?;
         let workers = match usize::from(flags.workers) {
             0 => runtime::cores(),
             given => given,
@@ -294,6 +295,23 @@ impl Settings {
             flags,
         })
     }
+}
+
+/// Every check, those that are typed first.
+fn checks(specs: Vec<Spec>, flags: &Flags) -> Result<Vec<Check>, Error> {
+    let rhythm = Rhythm {
+        every: flags.check_every,
+        timeout: flags.check_timeout,
+        failures: flags.check_failures,
+        successes: flags.check_successes,
+    };
+    let typed = specs.into_iter().filter_map(|spec| whole(spec, flags));
+    let mut checks: Vec<Check> = typed.filter_map(|spec| Check::typed(spec, rhythm)).collect();
+    for question in &flags.probe {
+        let check = Check::probe(question);
+        checks.push(check.map_err(|why| Error::configuration(format!("`--probe`: {why}")))?);
+    }
+    Ok(checks)
 }
 
 /// A check with what other flags say about it.
@@ -351,15 +369,20 @@ mod tests {
     #[test]
     fn checks_take_what_they_do_not_name_from_the_flags() {
         let checks = |words: &[&str]| {
-            let words: Vec<&str> = ["--listen=1", "--upstream=a:1"]
+            let words: Vec<&str> = ["proxy", "--listen=1", "--upstream=a:1"]
                 .iter()
                 .chain(words)
                 .copied()
                 .collect();
-            settings(&words).map(|settings| settings.checks)
+            let mut flags = Flags::try_parse_from(words).unwrap();
+            let specs = std::mem::take(&mut flags.check);
+            specs
+                .into_iter()
+                .filter_map(|spec| whole(spec, &flags))
+                .collect::<Vec<_>>()
         };
-        assert_eq!(checks(&[]), Ok(vec![Spec::Tcp { port: None }]));
-        assert_eq!(checks(&["--check=none"]), Ok(vec![]));
+        assert_eq!(checks(&[]), [Spec::Tcp { port: None }]);
+        assert_eq!(checks(&["--check=none"]), []);
         assert_eq!(
             checks(&[
                 "--check=http",
@@ -367,24 +390,35 @@ mod tests {
                 "--check-path=/r",
                 "--check-scheme=https"
             ]),
-            Ok(vec![Spec::Http {
+            [Spec::Http {
                 tls: true,
                 port: Some(9),
                 path: Some("/r".to_owned())
-            }]),
+            }],
         );
         assert_eq!(
             checks(&["--check=http:8081/readyz", "--check=tcp:8080"]),
-            Ok(vec![
+            [
                 Spec::Http {
                     tls: false,
                     port: Some(8081),
                     path: Some("/readyz".to_owned())
                 },
                 Spec::Tcp { port: Some(8080) },
-            ]),
+            ],
         );
-        assert!(checks(&["--check=none,tcp"]).is_err());
+        let settings = |words: &[&str]| settings(words).map(|settings| settings.checks.len());
+        assert!(settings(&["--forward=80=a:80", "--check=none,tcp"]).is_err());
+        let probe = r#"--probe={"command":["motif","block","probe","grpc","--port","9"],"delay":0,"every":9,"timeout":9,"failures":1,"successes":1}"#;
+        assert_eq!(
+            settings(&["--forward=80=a:80", "--check=none", probe, probe]),
+            Ok(2)
+        );
+        let exec = probe.replace("\"probe\"", "\"other\"");
+        assert_eq!(
+            settings(&["--forward=80=a:80", &exec]),
+            Err("`--probe`: only what `motif block probe` asks can be asked from outside".to_owned())
+        );
     }
 
     #[test]

@@ -97,6 +97,10 @@ impl Container {
             ("restart", restart.to_owned()),
             ("grace", duration(self.grace)),
             ("health check", health.unwrap_or_default()),
+            (
+                "answers for its readiness on",
+                self.answers_on.map(|port| port.to_string()).unwrap_or_default(),
+            ),
             ("startup probe", watched(&self.probes.startup)),
             ("liveness probe", watched(&self.probes.live)),
         ];

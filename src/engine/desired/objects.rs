@@ -219,6 +219,8 @@ pub struct Container {
     pub probes: Probes,
     /// Whether its program runs under the binary's `init`, which ends the container when a probe fails.
     pub watched: bool,
+    /// The port on which `init` answers for its readiness, where a service can't ask that from outside.
+    pub answers_on: Option<u16>,
     /// Ports that only the pod's own containers should reach, with their name.
     pub local_ports: Vec<(String, u16)>,
     /// The digest of the job that it is a run of.

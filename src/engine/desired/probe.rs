@@ -48,6 +48,11 @@ pub fn probe_command(probe: &Probe) -> Vec<String> {
     words
 }
 
+/// Whether a failed probe ends a container, so that when and why is kept.
+pub(super) fn keeps_restarts(probes: &Probes) -> bool {
+    probes.live.is_some() || probes.startup.is_some()
+}
+
 /// What a container is started with: its program and arguments, under `init` where that watches it.
 ///
 /// As in Kubernetes, a command of the stack's own replaces the image's arguments too.
@@ -76,14 +81,21 @@ pub fn start_command(container: &Container) -> (Option<Vec<String>>, Option<Vec<
                 .map(|probe| format!("--{flag}={}", question(probe))),
         );
     }
+    if let Some(port) = container.answers_on {
+        let ready = container.probes.ready.as_ref();
+        words.extend(ready.map(|probe| format!("--ready={}", question(probe))));
+        words.push(format!("--serve=0.0.0.0:{port}"));
+    }
     words.push(format!("--grace={}", duration(container.grace)));
-    words.push(format!("--state={RESTARTS_FOLDER}"));
+    if keeps_restarts(&container.probes) {
+        words.push(format!("--state={RESTARTS_FOLDER}"));
+    }
     words.push("--".to_owned());
     (Some(words), Some([own(program), arguments].concat()))
 }
 
-/// A probe as `init` reads it.
-fn question(probe: &Probe) -> String {
+/// A probe as the blocks read it.
+pub(super) fn question(probe: &Probe) -> String {
     let slack = match probe.action {
         Action::Exec { .. } => Duration::ZERO,
         // The command keeps the time itself; starting it takes some more.
@@ -95,6 +107,7 @@ fn question(probe: &Probe) -> String {
         "every": probe.every.as_millis(),
         "timeout": (probe.timeout + slack).as_millis(),
         "failures": probe.failures,
+        "successes": probe.successes,
     })
     .to_string()
 }

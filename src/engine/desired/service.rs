@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::probe::{duration, health};
+use super::probe::{duration, health, question};
 use super::template::bare;
 use super::{Container, Error, Published, Replica, Surroundings};
 use crate::engine::labels::Role;
@@ -64,6 +64,7 @@ pub(super) fn proxy(
         arguments.push(format!("{}={}:{}", port.port, group_alias(service), port.target));
     }
     arguments.extend(checks(pod));
+    arguments.push(format!("--resolve-every={}", duration(resolve_every(pod))));
     if service.affinity == Affinity::Client {
         arguments.extend(["--balance".to_owned(), "client".to_owned()]);
     }
@@ -107,38 +108,87 @@ pub(super) fn proxy(
     }
 }
 
-/// The proxy's checks of its backends: the pod's first network readiness probe, else whether a connection opens.
+/// The first port on which a container's `init` may answer for its readiness; the next container takes the next.
+const FIRST_ANSWER: u16 = 61_200;
+
+/// The port on which `init` has to answer for a container's readiness: nobody can ask a command from outside, or
+/// whether a startup probe has passed.
+pub(super) fn answer_port(spec: &stack::PodSpec, container: &stack::Container) -> Option<u16> {
+    let is_asked = match (&container.probes.ready, &container.probes.startup) {
+        (Some(ready), _) => matches!(ready.action, Action::Exec { .. }),
+        (None, startup) => startup.is_some(),
+    };
+    if !is_asked || container.role == stack::Role::Init {
+        return None;
+    }
+    let place = spec
+        .containers
+        .iter()
+        .position(|other| other.name == container.name)?;
+    let declared: BTreeSet<u16> = spec
+        .containers
+        .iter()
+        .flat_map(|container| container.ports.iter().map(|port| port.port))
+        .collect();
+    (FIRST_ANSWER..=u16::MAX)
+        .filter(|port| !declared.contains(port))
+        .nth(place)
+}
+
+/// The proxy's checks of its backends: the readiness of every container, as for a cluster's service, else whether a
+/// connection opens.
 fn checks(pod: &stack::Pod) -> Vec<String> {
-    let probe = pod
+    let questions: Vec<String> = pod
         .spec
         .containers
         .iter()
-        .filter_map(|container| container.probes.ready.as_ref())
-        .find(|probe| matches!(probe.action, Action::Http { .. } | Action::Tcp { .. }));
-    let mut words = Vec::new();
-    match probe.map(|probe| &probe.action) {
-        Some(Action::Http {
-            path, port, scheme, ..
-        }) => {
-            words.extend(["--check", "http", "--check-path", path, "--check-port"].map(str::to_owned));
-            words.extend([
-                port.to_string(),
-                "--check-scheme".to_owned(),
-                scheme.as_str().to_owned(),
-            ]);
-        }
-        Some(Action::Tcp { port }) => {
-            words.extend(["--check", "tcp", "--check-port"].map(str::to_owned));
-            words.push(port.to_string());
-        }
-        _ => words.extend(["--check", "tcp"].map(str::to_owned)),
+        .filter_map(|container| {
+            let probe = container
+                .probes
+                .ready
+                .as_ref()
+                .or(container.probes.startup.as_ref())?;
+            let asked = match answer_port(&pod.spec, container) {
+                None => probe.clone(),
+                Some(port) => Probe {
+                    action: Action::Http {
+                        path: "/readyz".to_owned(),
+                        port,
+                        scheme: stack::Scheme::Http,
+                        headers: Vec::new(),
+                    },
+                    // It has counted already.
+                    failures: 1,
+                    successes: 1,
+                    every: probe.every / 4,
+                    timeout: Duration::from_secs(1),
+                    ..probe.clone()
+                },
+            };
+            (container.role != stack::Role::Init).then(|| question(&asked))
+        })
+        .collect();
+    if questions.is_empty() {
+        return ["--check", "tcp"].map(str::to_owned).to_vec();
     }
-    if let Some(probe) = probe {
-        // A local proxy can afford to notice sooner than a kubelet with a hundred pods.
-        let every = probe.every.min(Duration::from_secs(1));
-        words.extend(["--check-every".to_owned(), duration(every)]);
-        words.extend(["--check-timeout".to_owned(), duration(probe.timeout)]);
-        words.extend(["--check-failures".to_owned(), probe.failures.to_string()]);
-    }
-    words
+    let questions = questions
+        .into_iter()
+        .map(|question| format!("--probe={question}"));
+    std::iter::once("--check=none".to_owned())
+        .chain(questions)
+        .collect()
 }
+
+/// How often the proxy looks for new replicas: within the shortest period of the pod's readiness probes.
+fn resolve_every(pod: &stack::Pod) -> Duration {
+    let probes = pod
+        .spec
+        .containers
+        .iter()
+        .filter_map(|container| container.probes.ready.as_ref());
+    let shortest = probes.map(|probe| probe.every / 2).min();
+    shortest.map_or(LATEST_LOOK, |every| every.clamp(SOONEST_LOOK, LATEST_LOOK))
+}
+
+const SOONEST_LOOK: Duration = Duration::from_millis(200);
+const LATEST_LOOK: Duration = Duration::from_secs(1);

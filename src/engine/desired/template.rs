@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::fields::digest_of_files;
-use super::probe::health;
-use super::service::{group_alias, is_proxied, published};
+use super::probe::{health, keeps_restarts};
+use super::service::{answer_port, group_alias, is_proxied, published};
 use super::{
     Container, Content, Error, Image, Mount, NOBODY, RESTARTS_FOLDER, Replica, Surroundings, Volume,
 };
@@ -166,6 +166,8 @@ impl<'a> Template<'a> {
             // A newer binary pauses no better: an upgrade of motif must not restart every pod.
             image: self.surroundings.block_image.clone(),
             arguments: Some(vec!["pause".to_owned()]),
+            // One that began anew would leave the others in a network that is no more, and look well.
+            restart: Restart::Never,
             ..self.bare(index)
         }
     }
@@ -217,9 +219,15 @@ impl<'a> Template<'a> {
             Source::Image(_) | Source::Build(_) => None,
         };
         let (mut mounts, mut tmpfs) = self.mounts(container, index, volumes);
+        let is_behind_a_proxy = || {
+            self.stack
+                .services_of(self.name)
+                .any(|service| is_proxied(service, self.count))
+        };
+        let answers_on = answer_port(self.spec, container).filter(|_| is_behind_a_proxy());
         let watched = container.role != stack::Role::Init
-            && (container.probes.live.is_some() || container.probes.startup.is_some());
-        if watched {
+            && (keeps_restarts(&container.probes) || answers_on.is_some());
+        if container.role != stack::Role::Init && keeps_restarts(&container.probes) {
             let (name, volume) = self.restarts(container, index);
             mounts.push(Mount {
                 volume: name.clone(),
@@ -296,6 +304,7 @@ impl<'a> Template<'a> {
             health: health(&container.probes),
             probes: container.probes.clone(),
             watched,
+            answers_on,
             local_ports,
             ..self.bare(index)
         }
@@ -445,6 +454,7 @@ pub(super) fn bare(pod: &str, replica: u32) -> Container {
         health: None,
         probes: Probes::default(),
         watched: false,
+        answers_on: None,
         local_ports: Vec::new(),
         job: None,
         due: None,

@@ -125,7 +125,7 @@ secrets:
       hostname: shop
       names: web-0
       read-only root: yes
-      restart: always
+      restart: never
       shared processes: yes
       user: 65532:65532
     shop-web-0-prepare (init)
@@ -189,7 +189,7 @@ services:
   web: { pod: web, ports: { https: { port: 443, target: https }, admin: 9901 }, publish: { https: 8443 }, affinity: client }
 ",
         "101"
-    ), @r"
+    ), @r#"
     shop-web-0 (main)
       all capabilities dropped: yes
       grace: 30s
@@ -214,7 +214,7 @@ services:
       restart: always
     shop-web (proxy)
       all capabilities dropped: yes
-      args: proxy --mode tcp --forward 443=pods.web:8443 --forward 9901=pods.web:9901 --check http --check-path /readyz --check-port 9901 --check-scheme https --check-every 1s --check-timeout 500ms --check-failures 3 --balance client --admin 0.0.0.0:9902
+      args: proxy --mode tcp --forward 443=pods.web:8443 --forward 9901=pods.web:9901 --check=none "--probe={\"command\":[\"/.motif/motif\",\"block\",\"probe\",\"http\",\"--port\",\"9901\",\"--path\",\"/readyz\",\"--scheme\",\"https\",\"--timeout\",\"500ms\"],\"delay\":0,\"every\":10000,\"timeout\":2500,\"failures\":3,\"successes\":1}" --resolve-every=1s --balance client --admin 0.0.0.0:9902
       grace: 10s
       health check: /.motif/motif block probe http --port 9902 --path /readyz --timeout 1s every 5s within 3s, 3 failures, start 0s
       hostname: web
@@ -226,7 +226,7 @@ services:
       user: 65532:65532
     volume shop-web-0-data: claim of Some(101)
     volume shop-web-1-data: claim of Some(101)
-    ");
+    "#);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bollard::models::NetworkCreateRequest;
 use bollard::query_parameters::{CreateContainerOptionsBuilder, StartContainerOptions};
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -16,7 +16,7 @@ use super::stop::{Ending, Target};
 use super::{Docker, Error, Intent};
 use crate::engine::desired::{After, Container, Job, Published, Replica};
 use crate::engine::labels::{self, Role};
-use crate::engine::plan::{Action, JobPlan, Plan, ReplicaPlan};
+use crate::engine::plan::{Action, JobPlan, Plan, Reason, ReplicaPlan};
 use crate::engine::{Events, Work};
 
 /// A plan with all that its execution needs.
@@ -77,7 +77,7 @@ impl Apply<'_> {
         let pods = pods.iter().map(async |(name, replicas)| {
             self.wait_for(replicas.iter().flat_map(|(_, plan)| &plan.after), &board)
                 .await;
-            try_join_all(replicas.iter().map(|(replica, plan)| self.replica(replica, plan))).await?;
+            self.pod(replicas).await?;
             board.reach(name, Stage::Started);
             if awaited.contains(name) {
                 self.wait_until_settled(name).await?;
@@ -139,6 +139,12 @@ impl Apply<'_> {
 
     async fn remove(&self) -> Result<(), Error> {
         let mut replicas: Vec<(&str, Vec<Target>)> = Vec::new();
+        let leaving = self.plan.removals.iter().filter(|removal| {
+            let is_owner =
+                removal.role == Role::Infra || (removal.role == Role::Main && removal.position == 0);
+            is_owner && removal.reason == Reason::Orphan
+        });
+        join_all(leaving.map(|removal| self.take_out(&removal.pod, Some(&removal.name)))).await;
         for removal in &self.plan.removals {
             let target = Target {
                 id: removal.id.clone(),
@@ -351,7 +357,7 @@ impl Apply<'_> {
         Ok(())
     }
 
-    async fn wait_for_replica(&self, replica: &Replica, deadline: Instant) -> Result<(), Error> {
+    pub(super) async fn wait_for_replica(&self, replica: &Replica, deadline: Instant) -> Result<(), Error> {
         let work = Work::Replica(replica.name());
         self.events.progress(&work, "waiting until it is ready");
         let containers = replica.containers.iter();

@@ -310,6 +310,7 @@ impl Apply<'_> {
         let plan = ReplicaPlan {
             name: replica.name(),
             after: Vec::new(),
+            turn: None,
             steps: steps.collect(),
         };
         apply.replica(&replica, &plan).await
@@ -358,6 +359,11 @@ impl Keeper<'_> {
 pub struct Changes(watch::Sender<u64>);
 
 impl Changes {
+    /// Counts nothing.
+    pub fn none() -> Self {
+        Self(watch::Sender::new(0))
+    }
+
     /// The count, from now on.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.0.subscribe()

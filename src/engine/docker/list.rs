@@ -79,8 +79,11 @@ impl Docker {
             .and_then(|image| image.rsplit_once('@'));
         let image = image.map(|(name, _)| name.to_owned());
         let mut health = inspected.state.and_then(|state| state.health?.status);
-        // The engine asks for the first time when the interval is over; whoever looks wants to know now.
-        if health == Some(HealthStatusEnum::STARTING) {
+        // The engine asks when the interval is over; whoever looks wants to know now.
+        if matches!(
+            health,
+            Some(HealthStatusEnum::STARTING | HealthStatusEnum::UNHEALTHY)
+        ) {
             let test = inspected.config.and_then(|config| config.healthcheck?.test);
             if let Some([kind, command @ ..]) = test.as_deref()
                 && kind == "CMD"

@@ -18,6 +18,7 @@ mod order;
 pub mod port_holder;
 mod ready;
 mod restarts;
+mod rollout;
 pub mod stop;
 pub mod stored;
 pub mod up;

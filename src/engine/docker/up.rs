@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::build::Order;
-use super::jobs::{MadeRun, MakeRun};
+use super::jobs::{Changes, MadeRun, MakeRun};
 use super::{AT_ONCE, Apply, Context, Docker, Error, Intent, port_holder};
 use crate::engine::binary::Binary;
 use crate::engine::desired::{
@@ -205,7 +205,12 @@ impl Docker {
         let make_run = |job: &str, name: RunName| prepared.job_run(job, name);
         let permits = Semaphore::new(AT_ONCE);
         let apply = prepared.apply(self, &make_run, &permits, patience, events);
-        let changes = self.changes(&prepared.desired.stack);
+        // Where nobody keeps a job, nobody has to hear of changes.
+        let changes = if prepared.plan.jobs.is_empty() {
+            Changes::none()
+        } else {
+            self.changes(&prepared.desired.stack)
+        };
         apply.run(&changes).await?;
         if wait == Wait::Ready {
             let ready = apply.wait_until_ready(Instant::now() + patience);

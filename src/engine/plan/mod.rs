@@ -36,6 +36,8 @@ pub struct Removal {
     pub id: String,
     /// Its name on the engine.
     pub name: String,
+    /// Its pod, job or service.
+    pub pod: String,
     /// Its replica: containers of one are stopped in order.
     pub replica: String,
     /// What it is for.
@@ -84,11 +86,20 @@ pub struct ReplicaPlan {
     pub name: String,
     /// What it waits for before anything is done.
     pub after: Vec<After>,
+    /// In which turn it is replaced, from 1; `None` where nobody has to wait for it.
+    pub turn: Option<u32>,
     /// What becomes of each of its containers, in the order of their start.
     pub steps: Vec<Step>,
 }
 
 impl ReplicaPlan {
+    /// Whether a container that stands is replaced.
+    fn replaces(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(step.action, Action::Replace { .. }))
+    }
+
     /// Whether anything is done.
     pub fn changes(&self) -> bool {
         self.steps
@@ -257,7 +268,7 @@ pub fn plan(
     if !errors.is_empty() {
         return Err(errors);
     }
-    let replicas: Vec<ReplicaPlan> = desired
+    let mut replicas: Vec<ReplicaPlan> = desired
         .replicas
         .iter()
         .map(|replica| {
@@ -268,6 +279,7 @@ pub fn plan(
             plan
         })
         .collect();
+    take_turns(&desired.replicas, &mut replicas, observed);
     let volumes = plan_volumes(desired, observed);
     let mut removals = removals(desired, observed, remove_orphans);
     let mut jobs = Vec::new();
@@ -444,7 +456,44 @@ fn plan_replica(replica: &Replica, observed: &Observed) -> ReplicaPlan {
     ReplicaPlan {
         name: replica.name(),
         after: Vec::new(),
+        turn: None,
         steps,
+    }
+}
+
+/// Replaces the replicas that serve a few at a time, so that the others go on serving.
+fn take_turns(replicas: &[Replica], plans: &mut [ReplicaPlan], observed: &Observed) {
+    let is_running = |name: &str| {
+        let mut found = observed
+            .containers
+            .iter()
+            .filter(|container| container.name == name);
+        found.any(|container| container.status == Status::Running)
+    };
+    let mut pods: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (place, replica) in replicas
+        .iter()
+        .enumerate()
+        .filter(|(_, replica)| !replica.is_proxy())
+    {
+        pods.entry(&replica.pod).or_default().push(place);
+    }
+    for places in pods.into_values().filter(|places| places.len() > 1) {
+        // As a cluster's Deployment does by default: a quarter of them, and at least one.
+        let at_a_time = places.len() / 4;
+        let serves = |place: &&usize| {
+            let mut mains = replicas[**place]
+                .containers
+                .iter()
+                .filter(|container| container.role == Role::Main);
+            plans[**place].replaces() && mains.all(|container| is_running(&container.name))
+        };
+        let serving: Vec<usize> = places.iter().filter(serves).copied().collect();
+        for (turn, places) in (1..).zip(serving.chunks(at_a_time.max(1))) {
+            for place in places {
+                plans[*place].turn = Some(turn);
+            }
+        }
     }
 }
 
@@ -454,6 +503,7 @@ fn reason_to_start(role: Role, restart: Restart, status: Status) -> Option<Reaso
         Status::Paused => Some(Reason::Paused),
         Status::Running | Status::Restarting | Status::Dead => None,
         Status::Exited(0) if role == Role::Init => None,
+        Status::Exited(_) if role == Role::Infra => Some(Reason::NotRunning),
         Status::Exited(code) => match restart {
             Restart::Never => None,
             Restart::OnFailure if code == 0 => None,
@@ -534,6 +584,7 @@ fn removal(container: &observed::Container, reason: Reason) -> Removal {
     Removal {
         id: container.id.clone(),
         name: container.name.clone(),
+        pod: container.labels.pod.clone(),
         replica: container.labels.replica_name(),
         role: container.labels.role,
         position: container.labels.position,
@@ -576,6 +627,9 @@ impl fmt::Display for Plan {
         for replica in &self.replicas {
             for after in &replica.after {
                 writeln!(formatter, ". {} waits until {after}", replica.name)?;
+            }
+            if let Some(turn) = replica.turn.filter(|turn| *turn > 1) {
+                writeln!(formatter, ". {} waits for turn {turn}", replica.name)?;
             }
             for step in &replica.steps {
                 write!(formatter, "{step}")?;

@@ -55,6 +55,7 @@ fn container(name: &str, pod: &str, replica: u32, own: &str, role: Role, positio
         health: None,
         probes: Probes::default(),
         watched: false,
+        answers_on: None,
         local_ports: Vec::new(),
         job: None,
         due: None,

@@ -1,8 +1,11 @@
 //! A service reaches the ready replicas of its pod, and says what stands in its way.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use super::stack::{TestStack, docker, eventually};
 use crate::motif::engine_is_wanted;
@@ -193,4 +196,281 @@ fn a_container_of_somebody_else_is_never_touched() {
     up.code(1);
     down.success();
     assert_eq!(stack.objects(), "");
+}
+
+/// Asks a service again and again, a connection for each request, at a steady rate.
+struct Load {
+    stop: Arc<AtomicBool>,
+    asker: Option<std::thread::JoinHandle<(usize, Vec<String>)>>,
+}
+
+impl Load {
+    /// `per_second` requests to `address`, from several threads, so that a slow answer holds no other up.
+    fn start(address: &str, per_second: u32) -> Self {
+        const ASKERS: u32 = 8;
+        let stop = Arc::new(AtomicBool::new(false));
+        let (address, told) = (address.to_owned(), Arc::clone(&stop));
+        let asker = std::thread::spawn(move || {
+            let period = Duration::from_secs(1) * ASKERS / per_second;
+            let askers: Vec<_> = (0..ASKERS)
+                .map(|number| {
+                    let (address, told) = (address.clone(), Arc::clone(&told));
+                    std::thread::spawn(move || {
+                        let mut lost = Vec::new();
+                        let mut asked = 0;
+                        let mut next = Instant::now() + period * number / ASKERS;
+                        while !told.load(Ordering::Relaxed) {
+                            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+                            next += period;
+                            asked += 1;
+                            if try_get(&address, "/").is_none() {
+                                lost.push(format!("{:?}", std::time::SystemTime::now()));
+                            }
+                        }
+                        (asked, lost)
+                    })
+                })
+                .collect();
+            askers
+                .into_iter()
+                .fold((0, Vec::new()), |(asked, mut lost), asker| {
+                    let (more, further) = asker.join().unwrap();
+                    lost.extend(further);
+                    (asked + more, lost)
+                })
+        });
+        Self {
+            stop,
+            asker: Some(asker),
+        }
+    }
+
+    /// How many requests there were, and when some got no answer.
+    fn end(mut self) -> (usize, Vec<String>) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.asker.take().unwrap().join().unwrap()
+    }
+}
+
+#[test]
+fn a_rolling_change_loses_no_request() {
+    if !engine_is_wanted() {
+        return;
+    }
+    let text = SERVICE.replace("replicas: 2", "replicas: 3");
+    let stack = TestStack::new(&text);
+    let up = stack.up();
+    let address = up.stdout.trim().strip_prefix("http://").unwrap().to_owned();
+    let before: Vec<_> = ["web-0", "web-1", "web-2", "web"]
+        .map(|name| stack.life(name))
+        .to_vec();
+    let load = Load::start(&address, 200);
+    std::thread::sleep(Duration::from_millis(300));
+    stack.write(&text.replace("block: http-echo", "block: http-echo\n        env: { MODE: new }"));
+    let plan = stack.run(&["up", "--dry-run"]).success().stdout;
+    assert!(plan.contains("env MODE added: \"new\""), "{plan}");
+    assert!(plan.contains(". web-2 waits for turn 3"), "{plan}");
+    stack.run(&["up", "-d"]).success();
+    std::thread::sleep(Duration::from_millis(300));
+    let (asked, lost) = load.end();
+    assert!(asked > 100, "{asked}");
+    assert!(lost.is_empty(), "{} of {asked} lost: {lost:?}", lost.len());
+    let after: Vec<_> = ["web-0", "web-1", "web-2", "web"]
+        .map(|name| stack.life(name))
+        .to_vec();
+    for (before, after) in before.iter().zip(&after).take(3) {
+        assert_ne!(before, after, "every replica is another one");
+    }
+    assert_eq!(before[3], after[3], "what holds the service stays");
+}
+
+#[test]
+fn a_change_that_never_gets_ready_leaves_the_other_replicas_alone() {
+    if !engine_is_wanted() {
+        return;
+    }
+    let stack = TestStack::new(SERVICE);
+    let up = stack.up();
+    let address = up.stdout.trim().strip_prefix("http://").unwrap().to_owned();
+    let second = stack.life("web-1");
+    stack.write(&SERVICE.replace(
+        "block: http-echo",
+        "block: http-echo\n        args: { ready-file: /nowhere }",
+    ));
+    let changed = stack.run(&["up", "-d", "--wait-timeout", "3s"]).code(1);
+    assert!(
+        changed.stderr.contains("container `web-0/app` is not ready"),
+        "{changed}"
+    );
+    assert_eq!(stack.life("web-1"), second);
+    for _ in 0..20 {
+        assert!(get(&address, "/").contains("\"host\": \"web-1\""));
+    }
+}
+
+/// Three replicas whose readiness each says in a file of its own; `READY` is the probe.
+const THREE: &str = "
+pods:
+  web:
+    replicas: 3
+    stable: true
+    grace: 0s
+    containers:
+      app:
+        image: debian:bookworm-slim
+        user: 65532
+        command: [/.motif/motif, block, http-echo, --listen=8080, --ready-file=/state/ready]
+        ports: { http: 8080, admin: 9900 }
+        mounts: { state: /state }
+        ready: READY
+    volumes: { state: empty }
+services:
+  web: { pod: web, ports: { http: 8080 }, publish: { http: 0 } }
+";
+
+fn three(ready: &str) -> (TestStack, String) {
+    let stack = TestStack::new(&THREE.replace("READY", ready));
+    stack.run(&["up", "-d"]).success();
+    for index in 0..3 {
+        mark(&stack, index, true);
+    }
+    let up = stack.up();
+    let address = up.stdout.trim().strip_prefix("http://").unwrap().to_owned();
+    eventually("all replicas answer", || hosts(&address).len() == 3);
+    (stack, address)
+}
+
+fn mark(stack: &TestStack, index: u32, is_ready: bool) {
+    let name = format!("{}-web-{index}", stack.name);
+    let command = if is_ready {
+        "touch /state/ready"
+    } else {
+        "rm /state/ready"
+    };
+    docker(&["exec", &name, "sh", "-c", command]);
+}
+
+/// Asks many times over few threads, and counts which replica answered; what got no answer counts as nobody.
+fn count(address: &str, requests: usize) -> BTreeMap<String, usize> {
+    let askers: Vec<_> = (0..8)
+        .map(|_| {
+            let address = address.to_owned();
+            std::thread::spawn(move || {
+                let mut counted: BTreeMap<String, usize> = BTreeMap::new();
+                for _ in 0..requests / 8 {
+                    let answer = try_get(&address, "/").unwrap_or_default();
+                    let host = answer
+                        .split("\"host\": \"")
+                        .nth(1)
+                        .and_then(|rest| rest.split('"').next());
+                    *counted.entry(host.unwrap_or("nobody").to_owned()).or_default() += 1;
+                }
+                counted
+            })
+        })
+        .collect();
+    let mut counted = BTreeMap::new();
+    for asker in askers {
+        for (host, count) in asker.join().unwrap() {
+            *counted.entry(host).or_default() += count;
+        }
+    }
+    counted
+}
+
+#[test]
+fn an_unready_replica_of_three_receives_nothing() {
+    if !engine_is_wanted() {
+        return;
+    }
+    // By HTTP, by a command, and in a way of the kubelet's: with a header that the probe needs.
+    for ready in [
+        "{ http: /readyz, port: admin, every: 1s }",
+        "{ exec: [test, -f, /state/ready], every: 1s }",
+    ] {
+        let (stack, address) = three(ready);
+        mark(&stack, 1, false);
+        // One period of the probe, and a moment for the engine to run what was typed.
+        std::thread::sleep(Duration::from_millis(1500));
+        let counted = count(&address, 10_000);
+        assert_eq!(counted.get("web-1"), None, "{ready}: {counted:?}");
+        assert_eq!(counted.get("nobody"), None, "{ready}: {counted:?}");
+        assert!(
+            counted["web-0"] > 4_000 && counted["web-2"] > 4_000,
+            "{ready}: {counted:?}"
+        );
+        mark(&stack, 1, true);
+        std::thread::sleep(Duration::from_millis(1500));
+        let counted = count(&address, 300);
+        assert!(counted.contains_key("web-1"), "{ready}: {counted:?}");
+    }
+}
+
+#[test]
+fn a_paused_replica_receives_nothing_after_one_period() {
+    if !engine_is_wanted() {
+        return;
+    }
+    let (stack, address) = three("{ http: /readyz, port: admin, every: 1s }");
+    let name = format!("{}-web-1", stack.name);
+    docker(&["pause", &name]);
+    std::thread::sleep(Duration::from_secs(1));
+    let counted = count(&address, 2_000);
+    docker(&["unpause", &name]);
+    assert_eq!(counted.get("web-1"), None, "{counted:?}");
+    assert_eq!(counted.get("nobody"), None, "{counted:?}");
+    eventually("it is back", || count(&address, 96).contains_key("web-1"));
+}
+
+#[test]
+fn every_container_of_a_replica_has_to_be_ready() {
+    if !engine_is_wanted() {
+        return;
+    }
+    let stack = TestStack::new(
+        "
+pods:
+  web:
+    replicas: 2
+    grace: 0s
+    containers:
+      app:
+        block: http-echo
+        ports: { http: 8080 }
+        ready: { http: /, port: http, every: 1s }
+      side:
+        image: debian:bookworm-slim
+        user: 65532
+        command: [sleep, '1000']
+        ready: { exec: [sh, -c, 'test $(hostname) = web-0'], every: 1s }
+services:
+  web: { pod: web, ports: { http: 8080 }, publish: { http: 0 } }
+",
+    );
+    let up = stack.run(&["up", "-d"]).success();
+    let address = up.stdout.trim().strip_prefix("http://").unwrap().to_owned();
+    eventually("the one that is ready answers", || {
+        try_get(&address, "/").is_some()
+    });
+    std::thread::sleep(Duration::from_secs(2));
+    let counted = count(&address, 400);
+    assert_eq!(
+        counted.into_iter().collect::<Vec<_>>(),
+        [("web-0".to_owned(), 400)]
+    );
+}
+
+#[test]
+fn a_client_keeps_its_replica_where_that_is_asked_for() {
+    if !engine_is_wanted() {
+        return;
+    }
+    let text = SERVICE
+        .replace("replicas: 2", "replicas: 3")
+        .replace("http: 0 } }", "http: 0 }, affinity: client }");
+    let stack = TestStack::new(&text);
+    let up = stack.up();
+    let address = up.stdout.trim().strip_prefix("http://").unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(count(address, 200).len(), 1);
 }
