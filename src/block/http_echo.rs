@@ -97,6 +97,12 @@ struct Echo {
 }
 
 async fn run(settings: HttpEcho) -> Result<(), Error> {
+    if listen::clash(settings.listen, settings.admin) {
+        return Err(Error::configuration(format!(
+            "`--listen` and `--admin` both want `{}`",
+            settings.listen
+        )));
+    }
     let mut termination = Termination::listen()?;
     let main = listen::bind(settings.listen)?;
     let side = listen::bind(settings.admin)?;

@@ -38,6 +38,13 @@ fn open(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// Whether two listeners want the same.
+pub fn clash(left: SocketAddr, right: SocketAddr) -> bool {
+    left.port() != 0
+        && left.port() == right.port()
+        && (left.ip() == right.ip() || left.ip().is_unspecified() || right.ip().is_unspecified())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

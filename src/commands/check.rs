@@ -72,7 +72,7 @@ fn json_value(value: &parameters::Value) -> Value {
     match value {
         parameters::Value::Text(text) => text.as_str().into(),
         parameters::Value::Integer(value) => (*value).into(),
-        parameters::Value::Number(value) => (*value).into(),
+        parameters::Value::Number(value, _) => (*value).into(),
         parameters::Value::Boolean(value) => (*value).into(),
     }
 }

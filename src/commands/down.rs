@@ -1,14 +1,25 @@
 //! `motif down`.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::engine::{failed, runtime};
 use super::stack_args::StackArgs;
 use crate::engine::Events;
-use crate::engine::docker::Docker;
-use crate::engine::docker::down::removal;
+use crate::engine::docker::down::{Removal, removal};
+use crate::engine::docker::{Docker, Error};
+use crate::engine::plan::Plan;
 use crate::engine::supervisor::Supervisor;
+use crate::stack::Name;
 use crate::terminal::{Exit, Failure, Printer, progress};
+
+/// The pauses between looks at an engine that still carries out what another run asked of it.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(300),
+    Duration::from_millis(700),
+    Duration::from_millis(1500),
+];
 
 /// Stop the stack's pods and remove all that the stack owns
 ///
@@ -33,6 +44,9 @@ pub struct DownArgs {
 /// Takes the stack down.
 pub fn run(args: &DownArgs, host: Option<&str>, printer: Printer) -> Result<Exit, Failure> {
     let stack = match &args.stack.project_name {
+        Some(name) if Name::new(name).is_none() => {
+            return Err(Failure::usage(format!("`{name}` is no stack's name")));
+        }
         Some(name) => name.clone(),
         None => args.stack.load_quietly()?.loaded.stack.name().to_string(),
     };
@@ -46,7 +60,7 @@ async fn down(args: &DownArgs, host: Option<&str>, stack: &str, printer: Printer
     let observed = docker.observe(stack).await.map_err(failed)?;
     let removal = removal(stack, &observed, args.volumes);
     if args.dry_run {
-        printer.data(removal.to_string())?;
+        printer.page(removal.to_string())?;
         return Ok(Exit::Done);
     }
     if removal.is_empty() {
@@ -59,7 +73,7 @@ async fn down(args: &DownArgs, host: Option<&str>, stack: &str, printer: Printer
     let kept = removal.kept.clone();
     let (events, receiver) = Events::channel();
     let shown = tokio::spawn(progress::show(receiver, printer));
-    let result = docker.down(removal, args.timeout, &events).await;
+    let result = take_down(&docker, stack, removal, args, &events).await;
     drop(events);
     let _ = shown.await;
     result.map_err(failed)?;
@@ -69,4 +83,26 @@ async fn down(args: &DownArgs, host: Option<&str>, stack: &str, printer: Printer
         ));
     }
     Ok(Exit::Done)
+}
+
+/// Removes what there is, and what a run that was cut short still brought about meanwhile.
+async fn take_down(
+    docker: &Docker,
+    stack: &str,
+    mut removal: Removal,
+    args: &DownArgs,
+    events: &Events,
+) -> Result<(), Error> {
+    for pause in PAUSES {
+        match docker.down(removal, args.timeout, events).await {
+            Err(error) if error.is_of_the_moment(&Plan::default()) => tokio::time::sleep(pause).await,
+            result => result?,
+        }
+        let observed = docker.observe(stack).await?;
+        removal = self::removal(stack, &observed, args.volumes);
+        if removal.is_empty() {
+            return Ok(());
+        }
+    }
+    docker.down(removal, args.timeout, events).await
 }

@@ -46,7 +46,7 @@ pub fn run(args: &ImagesArgs, host: Option<&str>, printer: Printer) -> Result<Ex
         Format::Table => {
             let now = OffsetDateTime::now_utc();
             let rows: Vec<Vec<String>> = stored.iter().map(|stored| row(stored, now)).collect();
-            printer.data(table(&["KIND", "NAME", "STACK", "SIZE", "AGE", "USED BY"], &rows))?;
+            printer.page(table(&["KIND", "NAME", "STACK", "SIZE", "AGE", "USED BY"], &rows))?;
         }
     }
     Ok(Exit::Done)

@@ -47,7 +47,7 @@ pub fn run(args: &InspectArgs, host: Option<&str>, printer: Printer) -> Result<E
     let parameters = parameters(&image);
     match args.format {
         Format::Json => printer.data(format!("{:#}\n", document(&image, &parameters)))?,
-        Format::Table => printer.data(page(&image, &parameters))?,
+        Format::Table => printer.page(page(&image, &parameters))?,
     }
     Ok(Exit::Done)
 }

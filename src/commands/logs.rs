@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anstream::adapter::strip_str;
 use clap::Args;
-use clap::builder::styling::{AnsiColor, Style};
+use clap::builder::styling::Style;
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
@@ -14,7 +14,7 @@ use super::engine::{failed, runtime};
 use super::selection::SelectionArgs;
 use crate::engine::docker::logs::{LogError, LogLine, LogRequest};
 use crate::engine::selector::{self, Selector};
-use crate::terminal::{Exit, Failure, Format, Printer};
+use crate::terminal::{Exit, Failure, Format, Printer, container_style};
 
 /// Show what the stack's containers wrote, in the order of its time
 ///
@@ -207,28 +207,6 @@ struct Shape<'a> {
     names: BTreeMap<String, String>,
 }
 
-const COLORS: [AnsiColor; 10] = [
-    AnsiColor::Cyan,
-    AnsiColor::Yellow,
-    AnsiColor::Green,
-    AnsiColor::Magenta,
-    AnsiColor::Blue,
-    AnsiColor::BrightCyan,
-    AnsiColor::BrightYellow,
-    AnsiColor::BrightGreen,
-    AnsiColor::BrightMagenta,
-    AnsiColor::BrightBlue,
-];
-
-/// A colour that depends on the name alone: the same container has it in every run.
-fn color(name: &str) -> Style {
-    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let index = usize::try_from((hash >> 32) % COLORS.len() as u64).unwrap_or_default();
-    COLORS[index].on_default()
-}
-
 impl Shape<'_> {
     fn draw(&mut self, line: &LogLine) -> String {
         let time = || line.time.format(&Rfc3339).unwrap_or_default();
@@ -248,7 +226,11 @@ impl Shape<'_> {
             let name = line.labels.display_name();
             let (width, is_colored) = (self.width, self.is_colored);
             let prefix = self.names.entry(name).or_insert_with_key(|name| {
-                let style = if is_colored { color(name) } else { Style::new() };
+                let style = if is_colored {
+                    container_style(name)
+                } else {
+                    Style::new()
+                };
                 format!("{style}{name:width$} |{style:#} ")
             });
             drawn.push_str(prefix);
@@ -294,12 +276,5 @@ mod tests {
             };
             assert_eq!(time.unix_timestamp(), 1_767_323_045);
         }
-    }
-
-    #[test]
-    fn a_container_keeps_its_colour() {
-        assert_eq!(color("web-0/app"), color("web-0/app"));
-        let different = ["web-0/app", "web-0/tls", "web-1/app", "db-0"].map(color);
-        assert!(different.iter().any(|style| *style != different[0]));
     }
 }

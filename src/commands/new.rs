@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Args;
 
 use super::patterns;
@@ -217,8 +216,11 @@ impl Request {
     }
 }
 
+/// The most MiB that a file of answers holds.
+const MOST_ANSWERS: u64 = 4;
+
 fn read_answers(path: &Path) -> Result<AnswersFile, Failure> {
-    let bytes = fs::read(path).with_context(|| format!("failed to read the answers `{}`", path.display()))?;
+    let bytes = disk::read_file(path, MOST_ANSWERS)?;
     Ok(pattern::read_answers(&path.to_string_lossy(), &bytes)?)
 }
 
@@ -343,7 +345,7 @@ fn after(folder: &Path, answers: &Answers, printer: Printer) {
         let dockerfile = folder.join(pattern_value.to_string()).join("Dockerfile");
         if !dockerfile.exists() {
             printer.warning(format!(
-                "there is no `{}` yet: `motif up` builds it",
+                "there is no `{}` yet: write it before `motif up`, which builds the image from it",
                 dockerfile.display()
             ));
         }

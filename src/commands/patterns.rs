@@ -45,14 +45,15 @@ enum Show {
 
 /// Lists the patterns, or shows one.
 pub fn run(args: &PatternsArgs, printer: Printer) -> Result<Exit, Failure> {
-    let text = match &args.command {
+    let (text, format) = match &args.command {
         Some(Show::Show { pattern, options }) => {
             let catalogue = catalogue(options.catalog.as_deref())?;
             let pattern = find(&catalogue, pattern)?;
-            match options.format {
+            let text = match options.format {
                 Format::Table => page(&pattern),
                 Format::Json => format!("{:#}\n", document(&pattern)),
-            }
+            };
+            (text, options.format)
         }
         None => {
             let catalogue = catalogue(args.options.catalog.as_deref())?;
@@ -61,16 +62,20 @@ pub fn run(args: &PatternsArgs, printer: Printer) -> Result<Exit, Failure> {
                 .iter()
                 .map(|entry| Ok(catalogue.load(entry)?))
                 .collect::<Result<_, Failure>>()?;
-            match args.options.format {
+            let text = match args.options.format {
                 Format::Table => listing(&patterns),
                 Format::Json => {
                     let documents: Vec<_> = patterns.iter().map(document).collect();
                     format!("{:#}\n", json!(documents))
                 }
-            }
+            };
+            (text, args.options.format)
         }
     };
-    printer.data(text)?;
+    match format {
+        Format::Table => printer.page(text)?,
+        Format::Json => printer.data(text)?,
+    }
     Ok(Exit::Done)
 }
 

@@ -48,10 +48,16 @@ pub fn run(args: &PsArgs, host: Option<&str>, printer: Printer) -> Result<Exit, 
         Format::Table => {
             let now = OffsetDateTime::now_utc();
             let rows: Vec<Vec<String>> = replicas.iter().map(|replica| row(replica, now)).collect();
-            printer.data(table(
+            printer.page(table(
                 &["POD", "READY", "STATUS", "RESTARTS", "AGE", "PORTS", "IMAGE"],
                 &rows,
             ))?;
+            for replica in replicas.iter().filter(|replica| replica.has_lost_its_network()) {
+                printer.status(format!(
+                    "{} has lost its network: `motif up --detach` repairs it",
+                    replica.name()
+                ));
+            }
             for replica in &replicas {
                 if let Some((member, restart)) = replica.last_restart() {
                     printer.status(format!(

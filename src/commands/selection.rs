@@ -6,10 +6,14 @@ use clap::Args;
 
 use super::engine::failed;
 use crate::diagnostic::{Collector, Sources};
+use crate::disk;
 use crate::engine::docker::Docker;
 use crate::stack::Name;
 use crate::terminal::Failure;
 use crate::yaml::{self, Content};
+
+/// The most MiB of a stack's file that are read.
+const MOST_FILE: u64 = 4;
 
 /// Which stack.
 #[derive(Debug, Clone, Default, Args)]
@@ -57,15 +61,12 @@ impl SelectionArgs {
             };
         }
         let path = self.file.clone().unwrap_or_else(|| PathBuf::from("stack.yaml"));
-        let bytes = std::fs::read(&path).map_err(|error| {
-            if error.kind() == std::io::ErrorKind::NotFound {
+        let bytes = disk::read_file(&path, MOST_FILE).map_err(|error| match error {
+            disk::Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Failure::usage(format!("no file `{}`", path.display()))
                     .hint("go to the stack's folder, or make one with `motif new`")
-            } else {
-                anyhow::Error::new(error)
-                    .context(format!("failed to read `{}`", path.display()))
-                    .into()
             }
+            error => error.into(),
         })?;
         let mut problems = Collector::default();
         let shown = path.display().to_string();

@@ -68,6 +68,9 @@ impl StackArgs {
         let options = stack::Options {
             set: self.set.clone(),
             name: self.project_name.clone(),
+            shown_in: parent
+                .map(|parent| format!("{}/", parent.display()))
+                .unwrap_or_default(),
             blocks: blocks(),
         };
         let loaded = stack::load(&ProjectFolder(folder.clone()), name, &options)?;

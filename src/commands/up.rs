@@ -20,6 +20,14 @@ use crate::engine::{Event, Events};
 use crate::stack::Stack;
 use crate::terminal::{Exit, Failure, Format, Printer, progress};
 
+/// The pauses between looks at an engine that still carries out what another run asked of it.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(300),
+    Duration::from_millis(700),
+    Duration::from_millis(1500),
+    Duration::from_secs(3),
+];
+
 /// Build, load and start the stack's pods
 ///
 /// Shows what the containers write until Ctrl-C, which stops them in order; a second Ctrl-C kills them.
@@ -71,11 +79,16 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// As many as a stack's file may say.
+const MOST_REPLICAS: u32 = 1000;
+
 fn scale(text: &str) -> Result<(String, u32), String> {
     let (pod, count) = text.split_once('=').ok_or("say it as `pod=3`")?;
     let count = count
         .parse()
-        .map_err(|_| format!("`{count}` is no number of replicas"))?;
+        .ok()
+        .filter(|count| *count <= MOST_REPLICAS)
+        .ok_or_else(|| format!("`{count}` is no number of replicas from 0 to {MOST_REPLICAS}"))?;
     Ok((pod.to_owned(), count))
 }
 
@@ -123,14 +136,15 @@ async fn bring_up(
         is_dry: args.dry_run,
         block_labels: &crate::block::labels(),
     };
-    let prepared = docker
-        .prepare(&request, events)
-        .await
-        .map_err(|errors| failures(errors, printer))?;
+    let prepare = async || {
+        let prepared = docker.prepare(&request, events).await;
+        prepared.map_err(|errors| failures(errors, printer))
+    };
+    let mut prepared = prepare().await?;
     if args.dry_run {
         match args.format {
-            Format::Json => print_json(&prepared, &[], printer)?,
-            Format::Table => printer.data(prepared.plan.to_string())?,
+            Format::Json => print_json(&prepared, &[], &[], printer)?,
+            Format::Table => printer.page(prepared.plan.to_string())?,
         }
         return Ok(Exit::Done);
     }
@@ -143,13 +157,29 @@ async fn bring_up(
     }
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let carried_out = async {
+        // A run that was cut short may have left the engine at work.
+        for pause in PAUSES {
+            match docker.up(&prepared, wait, args.wait_timeout, events).await {
+                Err(error) if error.is_of_the_moment(&prepared.plan) => {}
+                done => return done.map_err(failed),
+            }
+            tokio::time::sleep(pause).await;
+            prepared = prepare().await?;
+        }
+        docker
+            .up(&prepared, wait, args.wait_timeout, events)
+            .await
+            .map_err(failed)
+    };
     tokio::select! {
-        done = docker.up(&prepared, wait, args.wait_timeout, events) => done.map_err(failed)?,
+        done = carried_out => done?,
         // Whatever stands is left as it is: the next run goes on from there.
         _ = interrupt.recv() => return Ok(Exit::Interrupted),
         _ = terminate.recv() => return Ok(Exit::Interrupted),
     }
-    for line in docker.exposed_ports(&prepared).await {
+    let warnings = docker.exposed_ports(&prepared).await;
+    for line in &warnings {
         events.warning(line);
     }
     if is_detached && prepared.has_jobs_to_keep(wait) {
@@ -157,7 +187,7 @@ async fn bring_up(
     }
     let addresses = docker.addresses(&prepared.desired).await.map_err(failed)?;
     match args.format {
-        Format::Json => print_json(&prepared, &addresses, printer)?,
+        Format::Json => print_json(&prepared, &addresses, &warnings, printer)?,
         Format::Table => {
             if prepared.plan.is_empty() {
                 printer.status(format!("stack {} is up to date", stack.name()));
@@ -243,13 +273,18 @@ fn supervise_arguments(args: &UpArgs, host: Option<&str>) -> Vec<String> {
     words
 }
 
-fn print_json(prepared: &Prepared, addresses: &[Address], printer: Printer) -> Result<(), Failure> {
-    let steps: Vec<String> = prepared.plan.to_string().lines().map(str::to_owned).collect();
+fn print_json(
+    prepared: &Prepared,
+    addresses: &[Address],
+    warnings: &[String],
+    printer: Printer,
+) -> Result<(), Failure> {
     let document = json!({
         "stack": prepared.desired.stack,
         "changed": !prepared.plan.is_empty(),
-        "steps": steps,
+        "steps": prepared.plan.lines(),
         "addresses": addresses,
+        "warnings": warnings,
     });
     printer.data(format!("{document:#}\n"))?;
     Ok(())

@@ -6,7 +6,7 @@ mod write;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use read::read_folder;
+pub use read::{read_file, read_folder};
 pub use write::{Existing, NewFile, compare, create, replace};
 
 /// What went wrong on disk, and where.
@@ -33,16 +33,19 @@ pub enum Error {
         /// Where.
         path: PathBuf,
     },
+    /// A device, a pipe or a folder where a file is wanted.
+    #[error("`{}` is no file", .0.display())]
+    NoFile(PathBuf),
     /// A name is not UTF-8.
     #[error("the name of `{}` is not UTF-8", .0.display())]
     Name(PathBuf),
     /// There is more than anybody means to read.
     #[error("`{}` holds more than {most}", path.display())]
     TooMuch {
-        /// The folder.
+        /// The folder or file.
         path: PathBuf,
         /// What is read at most.
-        most: &'static str,
+        most: String,
     },
 }
 

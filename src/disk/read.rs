@@ -2,12 +2,34 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use super::{At, Error};
 
 const MOST_FILES: usize = 10_000;
 const MOST_BYTES: u64 = 64 << 20;
+
+/// Reads a file of at most so many MiB.
+pub fn read_file(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
+    let mut file = fs::File::open(path).at("read", path)?;
+    if !file.metadata().at("read", path)?.is_file() {
+        return Err(Error::NoFile(path.to_owned()));
+    }
+    let mut bytes = Vec::new();
+    let limit = most << 20;
+    file.by_ref()
+        .take(limit + 1)
+        .read_to_end(&mut bytes)
+        .at("read", path)?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::TooMuch {
+            path: path.to_owned(),
+            most: format!("{most} MiB"),
+        });
+    }
+    Ok(bytes)
+}
 
 /// Reads every file of a folder: path inside it, with `/` between its parts, to bytes.
 ///
@@ -53,7 +75,7 @@ fn read_into(
         if *bytes > MOST_BYTES || files.len() >= MOST_FILES {
             return Err(Error::TooMuch {
                 path: root.to_owned(),
-                most: "10,000 files or 64 MiB",
+                most: "10,000 files or 64 MiB".to_owned(),
             });
         }
         files.insert(inner, fs::read(&path).at("read", &path)?);

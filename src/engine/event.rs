@@ -49,6 +49,8 @@ pub enum Work {
     Container(String),
     /// A replica becomes ready: `web-0`.
     Replica(String),
+    /// A service gets somebody to send to.
+    Service(String),
     /// A job runs.
     Job(String),
 }

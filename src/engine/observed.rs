@@ -13,8 +13,8 @@ pub struct Observed {
     pub containers: Vec<Container>,
     /// Containers of anybody else.
     pub foreign: Vec<Foreign>,
-    /// Whether the stack's network exists.
-    pub network: bool,
+    /// The ids of the stack's network: one, or several where two runs made it at once; the oldest first.
+    pub networks: Vec<String>,
     /// Volumes of the stack, by name, with their kind.
     pub volumes: BTreeMap<String, String>,
     /// Volumes of anybody else, by name.
@@ -42,6 +42,10 @@ pub struct Container {
     pub status: Status,
     /// The container whose network it joined.
     pub joined: Option<String>,
+    /// The networks that it is connected to, by name.
+    pub networks: BTreeSet<String>,
+    /// Whether it is left in a network that is no more: its owner began anew.
+    pub is_stranded: bool,
     /// The digest of the job that it is a run of.
     pub job: Option<String>,
     /// The volumes that it mounts, with their path.

@@ -111,7 +111,12 @@ pub struct Overview {
     pub members: Vec<Member>,
     /// What it publishes on the host.
     pub ports: Vec<Port>,
+    /// How the owner of its network is, where that is a container of its own.
+    pub owner: Option<Status>,
 }
+
+/// What a container ends with that can't join the network of its pod: the engine's own failure to start it.
+const NOT_JOINED: i64 = 128;
 
 impl Overview {
     /// `web-0`, or `service/web`.
@@ -145,6 +150,9 @@ impl Overview {
 
     /// What it is doing, in a word or two: the worst of its containers.
     pub fn state(&self) -> String {
+        if self.has_lost_its_network() {
+            return "no network".to_owned();
+        }
         for init in self
             .members
             .iter()
@@ -181,6 +189,18 @@ impl Overview {
         self.lasting()
             .min_by_key(rank)
             .map_or_else(|| "created".to_owned(), Member::state)
+    }
+
+    /// Whether its containers run, or tried to, in a network whose owner is gone. `up` repairs it.
+    pub fn has_lost_its_network(&self) -> bool {
+        let is_gone = self.owner.is_some_and(|owner| owner != Status::Running);
+        let misses_it = |member: &Member| {
+            matches!(
+                member.status,
+                Status::Running | Status::Restarting | Status::Exited(NOT_JOINED)
+            )
+        };
+        is_gone && self.lasting().any(misses_it)
     }
 
     /// How often its containers were started again.
@@ -232,9 +252,12 @@ pub fn overview(members: Vec<Member>) -> Vec<Overview> {
             is_job: member.is_of_job,
             members: Vec::new(),
             ports: Vec::new(),
+            owner: None,
         });
         replica.ports.extend(member.ports.iter().cloned());
-        if labels.role != Role::Infra {
+        if labels.role == Role::Infra {
+            replica.owner = Some(member.status);
+        } else {
             replica.members.push(member);
         }
     }
@@ -342,6 +365,18 @@ mod tests {
         check(&[(Main, Paused, Ready)], "0/1 paused");
         check(&[(Proxy, Running, Ready)], "1/1 running");
         check(&[(Infra, Running, Unknown)], "0/0 created");
+        check(
+            &[(Infra, Exited(137), Unknown), (Main, Running, Ready)],
+            "1/1 no network",
+        );
+        check(
+            &[(Infra, Exited(0), Unknown), (Main, Exited(128), Unknown)],
+            "0/1 no network",
+        );
+        check(
+            &[(Infra, Exited(0), Unknown), (Main, Exited(0), Unknown)],
+            "0/1 completed",
+        );
     }
 
     #[test]

@@ -15,10 +15,13 @@ use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 
 use super::desired::hex;
+use crate::disk;
 use crate::stack::{SecretSource, Stack};
 
 /// Where made secrets are kept, in the project.
 const FOLDER: &str = ".motif/secrets";
+/// The most MiB that a file of a secret holds: what a cluster takes.
+const LARGEST: u64 = 1;
 /// How long a made certificate is valid.
 const VALIDITY: Duration = Duration::days(365);
 /// How long before its end a made certificate is made again.
@@ -26,11 +29,15 @@ const MARGIN: Duration = Duration::days(14);
 
 /// The values of a stack's secrets; never shown.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secrets(BTreeMap<String, BTreeMap<String, Vec<u8>>>);
+pub struct Secrets {
+    values: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
+    /// The files that hold them, and what links to those.
+    paths: Vec<PathBuf>,
+}
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_set().entries(self.0.keys()).finish()
+        formatter.debug_set().entries(self.values.keys()).finish()
     }
 }
 
@@ -104,18 +111,20 @@ impl Secrets {
     /// `may_write` is false in a dry run: what would be made is made in memory only.
     pub fn load(stack: &Stack, project: &Path, now: OffsetDateTime, may_write: bool) -> Result<Self, Error> {
         let mut secrets = BTreeMap::new();
+        let mut paths = Vec::new();
         for (name, secret) in stack.secrets() {
             let files = match &secret.source {
                 SecretSource::Files(files) => {
                     let read = |(key, path): (&String, &String)| {
                         let path = project.join(path);
-                        let value = fs::read(&path).map_err(|source| Error::Read {
+                        let (value, real) = read_within(project, &path).map_err(|source| Error::Read {
                             place: secret.place.clone(),
                             secret: name.to_string(),
                             key: key.clone(),
-                            path,
+                            path: path.clone(),
                             source,
                         })?;
+                        paths.extend([path, real]);
                         Ok((key.clone(), value))
                     };
                     files.iter().map(read).collect::<Result<_, Error>>()?
@@ -139,12 +148,21 @@ impl Secrets {
             };
             secrets.insert(name.to_string(), files);
         }
-        Ok(Self(secrets))
+        Ok(Self {
+            values: secrets,
+            paths,
+        })
+    }
+
+    /// What must not leave a project by another way: the files of its secrets, and the folder of made ones.
+    pub fn paths(&self, project: &Path) -> Vec<PathBuf> {
+        let made = project.join(FOLDER);
+        self.paths.iter().cloned().chain([made]).collect()
     }
 
     /// The files of a secret, by key.
     pub fn files(&self, secret: &str) -> impl Iterator<Item = (&str, &[u8])> {
-        let files = self.0.get(secret).into_iter().flatten();
+        let files = self.values.get(secret).into_iter().flatten();
         files.map(|(key, value)| (key.as_str(), value.as_slice()))
     }
 
@@ -155,7 +173,7 @@ impl Secrets {
             key: key.to_owned(),
         };
         let value = self
-            .0
+            .values
             .get(secret)
             .and_then(|files| files.get(key))
             .ok_or_else(not_text)?;
@@ -177,6 +195,16 @@ impl Secrets {
         }
         hex(&digest.finalize())[..32].to_owned()
     }
+}
+
+/// Reads a file of a project, and says where it really is. A link that leads out of the project is not followed.
+fn read_within(project: &Path, path: &Path) -> io::Result<(Vec<u8>, PathBuf)> {
+    let real = fs::canonicalize(path)?;
+    if !real.starts_with(fs::canonicalize(project)?) {
+        return Err(io::Error::other("it is a link that leads out of the project"));
+    }
+    let value = disk::read_file(&real, LARGEST).map_err(io::Error::other)?;
+    Ok((value, real))
 }
 
 /// What a made certificate was made for, beside it: a user's own certificate has other bytes, and is left alone.
@@ -353,7 +381,10 @@ mod tests {
     fn an_environment_variable_has_no_line_end_and_no_zero_byte() {
         let files = [("a", "x\n"), ("b", "x\r\n"), ("c", " x\n\n"), ("d", "x\0y")];
         let files = files.map(|(key, value)| (key.to_owned(), value.as_bytes().to_vec()));
-        let secrets = Secrets(BTreeMap::from([("db".to_owned(), BTreeMap::from(files))]));
+        let secrets = Secrets {
+            values: BTreeMap::from([("db".to_owned(), BTreeMap::from(files))]),
+            paths: Vec::new(),
+        };
         assert_eq!(secrets.text("db", "a").unwrap(), "x");
         assert_eq!(secrets.text("db", "b").unwrap(), "x");
         assert_eq!(secrets.text("db", "c").unwrap(), " x\n");

@@ -15,8 +15,8 @@ pub enum Value {
     Text(String),
     /// A whole number; also of the kind port.
     Integer(i64),
-    /// A number.
-    Number(f64),
+    /// A number, and as it was written.
+    Number(f64, String),
     /// True or false.
     Boolean(bool),
 }
@@ -24,9 +24,8 @@ pub enum Value {
 impl fmt::Display for Value {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) => formatter.write_str(text),
+            Self::Text(text) | Self::Number(_, text) => formatter.write_str(text),
             Self::Integer(value) => write!(formatter, "{value}"),
-            Self::Number(value) => write!(formatter, "{value}"),
             Self::Boolean(value) => write!(formatter, "{value}"),
         }
     }
@@ -253,7 +252,9 @@ impl Parameter {
                 Ok(_) => Err(wrong(None)),
                 Err(help) => Err(wrong(help)),
             },
-            Kind::Number => yaml::number(text).map(Value::Number).map_err(wrong),
+            Kind::Number => yaml::number(text)
+                .map(|number| Value::Number(number, text.to_owned()))
+                .map_err(wrong),
             Kind::Boolean => yaml::boolean(text).map(Value::Boolean).map_err(wrong),
             Kind::Image => text_if(ImageReference::new(text).is_some(), None),
             Kind::Path => text_if(!text.is_empty() && !text.contains(char::is_control), None),
@@ -310,7 +311,7 @@ impl Parameter {
     fn compare(&self, left: &Value, right: &Value) -> Option<std::cmp::Ordering> {
         match (left, right) {
             (Value::Integer(left), Value::Integer(right)) => Some(left.cmp(right)),
-            (Value::Number(left), Value::Number(right)) => left.partial_cmp(right),
+            (Value::Number(left, _), Value::Number(right, _)) => left.partial_cmp(right),
             (Value::Text(left), Value::Text(right)) if self.kind == Kind::Duration => {
                 Some(parse_duration(left)?.cmp(&parse_duration(right)?))
             }

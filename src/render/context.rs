@@ -34,7 +34,7 @@ fn template_value(value: &Value) -> tera::Value {
     match value {
         Value::Text(text) => tera::Value::normal_string(text),
         Value::Integer(number) => tera::Value::from(*number),
-        Value::Number(number) => tera::Value::from(*number),
+        Value::Number(number, _) => tera::Value::from(*number),
         Value::Boolean(boolean) => tera::Value::from(*boolean),
     }
 }

@@ -1,5 +1,6 @@
 //! The template engine, made strict.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use tera::{Context, ErrorKind, Kwargs, State, Tera, TeraResult, Value};
@@ -18,7 +19,8 @@ impl Engine {
             templates.push((&file.source, text(&file.source, &file.bytes)?));
         }
         let count = templates.len();
-        let mut wanted: Vec<String> = Vec::new();
+        // How deep in loops each was checked.
+        let mut wanted: BTreeMap<String, usize> = BTreeMap::new();
         let mut locals = vec!["loop".to_owned()];
         let mut checked = 0;
         while checked < templates.len() {
@@ -30,18 +32,20 @@ impl Engine {
                 file,
                 template,
                 if checked > count { &locals } else { &locals[..1] },
+                wanted.get(file).copied().unwrap_or_default(),
             )?;
             locals.extend(found.locals.into_iter().skip(1));
-            for include in found.includes {
-                if !wanted.contains(&include)
-                    && let Some((name, bytes)) = pattern.includes.get_key_value(&include)
-                {
-                    wanted.push(include);
+            for (include, loops) in found.includes {
+                let is_checked = wanted.get(&include).is_some_and(|checked| *checked >= loops);
+                if !is_checked && let Some((name, bytes)) = pattern.includes.get_key_value(&include) {
+                    wanted.insert(include, loops);
                     templates.push((name, text(name, bytes)?));
                 }
             }
         }
         let mut tera = strict();
+        templates.sort_unstable();
+        templates.dedup();
         tera.add_raw_templates(templates)
             .map_err(|error| explain(&error, ""))?;
         Ok(Self(tera))

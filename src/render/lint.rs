@@ -65,21 +65,27 @@ const LARGEST: usize = 512 << 10;
 
 /// What a template says about others.
 pub struct Found {
-    /// What it includes.
-    pub includes: Vec<String>,
+    /// What it includes, and within how many loops.
+    pub includes: Vec<(String, usize)>,
     /// The names that it sets, which what it includes can read.
     pub locals: Vec<String>,
 }
 
-/// Checks a template, which can read the names that those that include it set.
-pub fn lint(pattern: &Pattern, file: &str, text: &str, outer: &[String]) -> Result<Found, Error> {
+/// Checks a template, which can read the names that those that include it set, and stands within so many of their loops.
+pub fn lint(
+    pattern: &Pattern,
+    file: &str,
+    text: &str,
+    outer: &[String],
+    loops: usize,
+) -> Result<Found, Error> {
     let mut reader = Reader {
         pattern,
         file,
         text,
         locals: outer.to_vec(),
         includes: Vec::new(),
-        loops: 0,
+        loops,
     };
     if text.len() > LARGEST {
         return Err(reader.error(0, format!("is larger than {LARGEST} bytes")));
@@ -105,7 +111,7 @@ struct Reader<'a> {
     file: &'a str,
     text: &'a str,
     locals: Vec<String>,
-    includes: Vec<String>,
+    includes: Vec<(String, usize)>,
     loops: usize,
 }
 
@@ -179,7 +185,7 @@ impl<'a> Reader<'a> {
                         if !self.pattern.includes.contains_key(*name) {
                             return Err(self.error(*at, format!("there is no `{name}` to include")));
                         }
-                        self.includes.push((*name).to_owned());
+                        self.includes.push(((*name).to_owned(), self.loops));
                     }
                 }
                 _ => {}

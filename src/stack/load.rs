@@ -20,6 +20,8 @@ pub struct Options {
     pub set: Vec<String>,
     /// A name that takes the place of the stack's own.
     pub name: Option<String>,
+    /// What a person finds the files in: nothing, or a path that ends with `/`.
+    pub shown_in: String,
     /// The blocks that there are.
     pub blocks: Vec<BlockInterface>,
 }
@@ -54,7 +56,7 @@ fn load_into(
     sources: &mut Sources,
     problems: &mut Collector,
 ) -> Option<Stack> {
-    let mut root = read_merged(files, path, sources, problems)?;
+    let mut root = read_merged(files, path, &options.shown_in, sources, problems)?;
     let written = root.split_off(&["parameters"]);
     let (parameters, complete) = declared(&written, problems);
     let given = given(&options.set, &parameters, complete, sources, problems);
@@ -64,6 +66,7 @@ fn load_into(
         sources,
         used: BTreeSet::new(),
         problems,
+        grown: 0,
     };
     substitution.node(&mut root);
     let used = substitution.used;

@@ -16,28 +16,38 @@ const MOST_BYTES: usize = 4 * yaml::LARGEST_INPUT;
 pub fn read_merged(
     files: &dyn Files,
     path: &str,
+    shown_in: &str,
     sources: &mut Sources,
     problems: &mut Collector,
 ) -> Option<Node> {
     let mut merger = Merger {
         files,
+        shown_in,
         sources,
         problems,
         open: Vec::new(),
         seen: BTreeSet::new(),
         bytes: 0,
+        nodes: 0,
+        is_too_much: false,
     };
-    merger.file(path, None)
+    let root = merger.file(path, None);
+    // What there is too much of is not worth looking at.
+    root.filter(|_| !merger.is_too_much)
 }
 
 struct Merger<'a> {
     files: &'a dyn Files,
+    /// What a person finds the files in: nothing, or a path that ends with `/`.
+    shown_in: &'a str,
     sources: &'a mut Sources,
     problems: &'a mut Collector,
     /// The files that include the one being read.
     open: Vec<String>,
     seen: BTreeSet<String>,
     bytes: usize,
+    nodes: usize,
+    is_too_much: bool,
 }
 
 impl Merger<'_> {
@@ -50,8 +60,10 @@ impl Merger<'_> {
             }
         };
         self.bytes += bytes.len();
-        let mut node = yaml::read(self.sources, path, &bytes, self.problems)?;
+        let shown = format!("{}{path}", self.shown_in);
+        let mut node = yaml::read(self.sources, &shown, &bytes, self.problems)?;
         drop(bytes);
+        self.nodes += node.count();
         let is_fragment = named_at.is_some();
         match node.content {
             Content::Mapping(_) => {}
@@ -83,7 +95,8 @@ impl Merger<'_> {
     }
 
     fn unreadable(&mut self, path: &str, error: &FileError, named_at: Option<Span>) {
-        let span = named_at.unwrap_or_else(|| Span::beginning(self.sources.add(path, "")));
+        let span = named_at
+            .unwrap_or_else(|| Span::beginning(self.sources.add(format!("{}{path}", self.shown_in), "")));
         self.problems.push(Diagnostic::error(
             span,
             format!("failed to read {}: {error}", quoted(path)),
@@ -143,18 +156,20 @@ impl Merger<'_> {
             ));
             return None;
         }
-        if self.seen.contains(&path) {
+        if self.is_too_much || self.seen.contains(&path) {
             return None;
         }
-        if self.seen.len() >= MOST_FILES || self.bytes >= MOST_BYTES {
+        let fragment = self.file(&path, Some(span));
+        if self.seen.len() > MOST_FILES || self.bytes > MOST_BYTES || self.nodes > yaml::NODES {
+            self.is_too_much = true;
             self.problems
                 .push(Diagnostic::error(span, "too much is included").help(format!(
-                    "the most is {MOST_FILES} files and {} MiB",
-                    MOST_BYTES >> 20
+                    "the most is {MOST_FILES} files, {} MiB and {} values in all",
+                    MOST_BYTES >> 20,
+                    yaml::NODES
                 )));
-            return None;
         }
-        self.file(&path, Some(span))
+        fragment
     }
 }
 

@@ -16,7 +16,12 @@ pub struct Substitution<'a> {
     pub used: BTreeSet<String>,
     /// What was found wrong.
     pub problems: &'a mut Collector,
+    /// Bytes that values put in so far.
+    pub grown: usize,
 }
+
+/// The most bytes that the values of parameters may put into a stack.
+const MOST_GROWTH: usize = crate::yaml::LARGEST_INPUT;
 
 enum Piece<'t> {
     Text(&'t str),
@@ -75,9 +80,19 @@ impl Substitution<'_> {
                     );
                 }
                 Piece::Name(name) => match self.value(name, span) {
+                    Some(_) if self.grown > MOST_GROWTH => is_unresolved = true,
                     Some(value) => {
                         is_text = true;
-                        result.push_str(&value.to_string());
+                        let value_text = value.to_string();
+                        self.grown += value_text.len();
+                        if self.grown > MOST_GROWTH {
+                            let size = MOST_GROWTH >> 20;
+                            self.problems.push(Diagnostic::error(
+                                span,
+                                format!("the values of parameters add more than {size} MiB to the stack"),
+                            ));
+                        }
+                        result.push_str(&value_text);
                         only = Some(!matches!(value, Value::Text(_)));
                     }
                     None => is_unresolved = true,
@@ -205,6 +220,7 @@ mod tests {
             sources: &sources,
             used: BTreeSet::new(),
             problems: &mut problems,
+            grown: 0,
         };
         substitution.node(&mut node);
         (node.content, problems.count())

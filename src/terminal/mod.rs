@@ -6,9 +6,11 @@ mod printer;
 pub mod progress;
 pub mod prompt;
 mod report;
+mod style;
 mod table;
 
 pub use failure::{Exit, Failure};
 pub use printer::{ColorChoice, Format, Printer};
 pub use report::draw_plain;
+pub use style::container_style;
 pub use table::table;

@@ -46,6 +46,9 @@ impl Printer {
         let (color, data_color) = match color {
             ColorChoice::Always => (anstream::ColorChoice::Always, anstream::ColorChoice::Always),
             ColorChoice::Never => (anstream::ColorChoice::Never, anstream::ColorChoice::Never),
+            ColorChoice::Auto if std::env::var_os("TERM").is_some_and(|term| term == "dumb") => {
+                (anstream::ColorChoice::Never, anstream::ColorChoice::Never)
+            }
             ColorChoice::Auto => (
                 AutoStream::choice(&io::stderr()),
                 AutoStream::choice(&io::stdout()),
@@ -82,13 +85,22 @@ impl Printer {
         self.stream(text).map(|_| ())
     }
 
+    /// Writes a page for people. Whatever it quotes can't play tricks with the terminal.
+    pub fn page(self, text: impl AsRef<str>) -> io::Result<()> {
+        self.data(plain(text.as_ref()))
+    }
+
     /// Writes data that has no end of its own; `false` when the reader went away.
     #[expect(clippy::unused_self, reason = "only a printer may write")]
     pub fn stream(self, text: impl AsRef<[u8]>) -> io::Result<bool> {
         let mut out = io::stdout().lock();
         match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
+            Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-            result => result.map(|()| true),
+            Err(error) => Err(io::Error::new(
+                error.kind(),
+                format!("failed to write to stdout: {error}"),
+            )),
         }
     }
 
@@ -108,7 +120,7 @@ impl Printer {
 
     /// Says what may be wrong.
     pub fn warning(self, line: impl AsRef<str>) {
-        self.talk(&format!("{WARNING}warning:{WARNING:#} {}", line.as_ref()));
+        self.talk(&format!("{WARNING}warning:{WARNING:#} {}", plain(line.as_ref())));
     }
 
     /// Draws problems, each with its place in the text.
@@ -128,17 +140,36 @@ impl Printer {
         if let Some(problems) = failure.error.downcast_ref::<Problems>() {
             self.problems(problems);
         }
-        self.talk(&format!("{ERROR}error:{ERROR:#} {}", failure.error));
+        let error = failure.error.to_string();
+        self.talk(&format!("{ERROR}error:{ERROR:#} {}", plain(&error)));
         for cause in failure.error.chain().skip(1) {
-            self.talk(&format!("  caused by: {cause}"));
+            self.talk(&format!("  caused by: {}", plain(&cause.to_string())));
         }
         for hint in &failure.hints {
-            self.talk(&format!("{HINT}hint:{HINT:#} {hint}"));
+            self.talk(&format!("{HINT}hint:{HINT:#} {}", plain(hint)));
         }
     }
 
     /// Stderr is best effort: where it can't be written, there is nobody to tell.
     fn talk(self, line: &str) {
         let _ = writeln!(AutoStream::new(io::stderr(), self.color), "{line}");
+    }
+}
+
+/// A text without what a terminal would obey: escape sequences, and control characters but tabs and line breaks.
+pub fn plain(text: &str) -> String {
+    let text = anstream::adapter::strip_str(text).to_string();
+    text.replace(|c: char| c.is_control() && !matches!(c, '\n' | '\t'), "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn a_terminal_obeys_no_text_of_others() {
+        assert_eq!(plain("a\u{1b}[31mred\u{1b}[0m\tb\n"), "ared\tb\n");
+        assert_eq!(plain("\u{1b}]0;title\u{7}x\u{9b}2J\r"), "x2J");
+        assert_eq!(plain("größer →"), "größer →");
     }
 }

@@ -3,24 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clap::builder::styling::{AnsiColor, Color, Style};
+use clap::builder::styling::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::Printer;
+use super::printer::plain;
+use super::{Printer, container_style};
 use crate::engine::{Event, Work};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
-/// Colours that tell the containers of a log apart.
-const CONTAINERS: [AnsiColor; 6] = [
-    AnsiColor::Cyan,
-    AnsiColor::Yellow,
-    AnsiColor::Green,
-    AnsiColor::Magenta,
-    AnsiColor::Blue,
-    AnsiColor::Red,
-];
 /// How often a moving line moves.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -55,7 +47,7 @@ pub async fn show(mut events: UnboundedReceiver<Event>, printer: Printer) {
 impl Progress {
     fn show(&mut self, event: Event) {
         match event {
-            Event::Started(work) => self.move_line(&work, String::new()),
+            Event::Started(work) => self.move_line(&work, ""),
             Event::Progress { work, line } => self.went_on(work, line),
             Event::Finished { work, outcome } => {
                 self.clear(&work);
@@ -77,13 +69,12 @@ impl Progress {
                 stderr: _,
                 line,
             } => {
-                let color = CONTAINERS[container.bytes().map(usize::from).sum::<usize>() % CONTAINERS.len()];
-                let style = Style::new().fg_color(Some(Color::Ansi(color)));
                 let printer = self.printer;
-                let line = if printer.is_colored() {
+                let line = if printer.colors_data() {
+                    let style = container_style(&container);
                     format!("{style}{container} |{style:#} {line}\n")
                 } else {
-                    format!("{container} | {line}\n")
+                    format!("{container} | {}\n", plain(&line))
                 };
                 // A closed stdout ends the logs, not the stack.
                 self.beside(|| drop(printer.data(line)));
@@ -93,14 +84,14 @@ impl Progress {
 
     fn went_on(&mut self, work: Work, line: String) {
         if self.bars.is_some() {
-            self.move_line(&work, line);
+            self.move_line(&work, &line);
         } else if self.last.get(&work) != Some(&line) {
-            self.printer.status(format!("{}: {line}", name(&work)));
+            self.printer.status(format!("{}: {}", name(&work), plain(&line)));
             self.last.insert(work, line);
         }
     }
 
-    fn move_line(&mut self, work: &Work, line: String) {
+    fn move_line(&mut self, work: &Work, line: &str) {
         let Some(bars) = &self.bars else {
             return;
         };
@@ -113,7 +104,7 @@ impl Progress {
             bar
         });
         if !line.is_empty() {
-            bar.set_message(line);
+            bar.set_message(plain(line));
         }
     }
 
@@ -143,6 +134,7 @@ fn name(work: &Work) -> String {
         Work::Volume(name) => format!("volume {name}"),
         Work::Container(name) => format!("container {name}"),
         Work::Replica(name) => format!("pod {name}"),
+        Work::Service(name) => format!("service {name}"),
         Work::Job(name) => format!("job {name}"),
     }
 }

@@ -88,6 +88,11 @@ impl Node {
         }
     }
 
+    /// How many values the tree holds.
+    pub fn count(&self) -> usize {
+        self.weight().nodes
+    }
+
     /// How much the tree holds.
     pub(super) fn weight(&self) -> Weight {
         let mut weight = Weight {

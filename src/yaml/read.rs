@@ -14,7 +14,7 @@ pub const LARGEST_INPUT: usize = 4 << 20;
 const DEPTH: usize = 64;
 
 /// The most nodes, those that aliases repeat included.
-const NODES: usize = 100_000;
+pub const NODES: usize = 100_000;
 
 /// The most text in nodes, that which aliases repeat included.
 const BYTES: usize = 2 * LARGEST_INPUT;

@@ -235,3 +235,42 @@ fn links_and_devices_lead_nowhere() {
     );
     assert!(said.contains("`folder`: it is a folder"), "{said}");
 }
+
+#[test]
+fn values_of_parameters_that_grow_end_in_an_error() {
+    let text = |repeats: usize, arguments: usize| {
+        let argument = format!("\"{}\"", "${p}".repeat(repeats));
+        format!(
+            "stack: rev\nparameters: {{ p: {{ type: string, default: \"{}\" }} }}\n\
+             pods: {{ web: {{ containers: {{ a: {{ image: x, args: [{}] }} }} }} }}\n",
+            "x".repeat(100_000),
+            vec![argument; arguments].join(",")
+        )
+    };
+    let expected = "the values of parameters add more than 4 MiB to the stack";
+    check_all(vec![
+        ("one scalar", text(1000, 1), expected),
+        ("many scalars", text(1, 1000), expected),
+        ("both", text(1000, 200), expected),
+    ]);
+}
+
+#[test]
+fn fragments_have_one_budget() {
+    let names: Vec<String> = (0..60).map(|number| format!("f{number}.yaml")).collect();
+    let workspace = Workspace::new().file(
+        "stack.yaml",
+        format!(
+            "stack: rev\ninclude: [{}]\npods: {{ a: {{ containers: {{ a: {{ image: x }} }} }} }}\n",
+            names.join(", ")
+        ),
+    );
+    for (number, name) in names.iter().enumerate() {
+        let pods = numbered(10_000, |pod| format!("  p{number}x{pod}: {{}}\n"));
+        workspace.write(name, format!("pods:\n{pods}"));
+    }
+    let said = check(&workspace, "fragments");
+    assert!(said.contains("too much is included"), "{said}");
+    assert!(said.contains("100000 values in all"), "{said}");
+    assert!(said.lines().count() < 20, "{said}");
+}

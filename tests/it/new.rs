@@ -495,7 +495,7 @@ fn wrong_requests_are_refused_with_what_to_do() {
     [exit status: 2]
     $ motif new --answers nothing.yaml
     ------- stderr -------
-    error: failed to read the answers `nothing.yaml`
+    error: failed to read `nothing.yaml`
       caused by: No such file or directory (os error 2)
     [exit status: 1]
     $ motif new container shop --defaults --catalog nothing
@@ -871,5 +871,28 @@ fn ctrl_c_at_any_question_writes_nothing_and_gives_the_terminal_back() {
         let (hidden, shown) = (seen.rfind("\x1b[?25l"), seen.rfind("\x1b[?25h"));
         assert!(hidden < shown, "the cursor is hidden: {seen:?}");
         assert_eq!(fs::read_dir(workspace.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn answers_are_a_file_of_a_sensible_size() {
+    let workspace = Workspace::new();
+    let endless = workspace.run(&["new", "--answers", "/dev/zero", "x"]).code(1);
+    assert!(endless.stderr.contains("`/dev/zero` is no file"), "{endless}");
+    let large = std::fs::File::create(workspace.path().join("large.yaml")).unwrap();
+    large.set_len(1 << 30).unwrap();
+    let large = workspace.run(&["new", "--answers", "large.yaml", "x"]).code(1);
+    assert!(large.stderr.contains("holds more than 4 MiB"), "{large}");
+    let endless = workspace.run(&["ps", "-f", "/dev/zero"]);
+    assert_ne!(endless.code, 0, "{endless}");
+}
+
+#[test]
+fn the_admin_port_of_the_demo_gives_way_to_the_application() {
+    let workspace = Workspace::new();
+    for pattern in ["container", "sidecar"] {
+        scaffold(&workspace, pattern, &["app.port=9900"], pattern).success();
+        let stack = workspace.read(&format!("{pattern}/stack.yaml"));
+        assert!(stack.contains(":9900\"") && stack.contains(":9910\""), "{stack}");
     }
 }

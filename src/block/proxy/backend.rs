@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use hyper::header::HeaderValue;
 use serde_json::json;
 
 use super::balance::{Candidate, key};
@@ -147,6 +148,8 @@ impl Drop for Occupied {
 #[derive(Debug)]
 pub struct Backends {
     upstreams: Vec<Upstream>,
+    /// The first of the names with its port, as a `Host` header.
+    pub authority: HeaderValue,
     /// The addresses that the names led to last.
     pub current: Published<Vec<Arc<Backend>>>,
     /// Requests sent to any of them.
@@ -156,7 +159,17 @@ pub struct Backends {
 impl Backends {
     /// Names that were not looked up yet.
     pub fn new(upstreams: Vec<Upstream>) -> Self {
+        let first = upstreams.first().map(|upstream| {
+            if upstream.host.contains(':') {
+                format!("[{}]:{}", upstream.host, upstream.port)
+            } else {
+                format!("{}:{}", upstream.host, upstream.port)
+            }
+        });
         Self {
+            authority: first
+                .and_then(|first| HeaderValue::from_str(&first).ok())
+                .unwrap_or_else(|| HeaderValue::from_static("backend")),
             upstreams,
             current: Published::new(Vec::new()),
             turn: AtomicUsize::new(0),

@@ -15,6 +15,7 @@ use hyper::client::conn::http1::SendRequest;
 use tokio::time::Sleep;
 
 use super::exchange::Exchange;
+use super::supervision::Flow;
 use super::upstream::{Line, Peer};
 use super::wire::WireBody;
 
@@ -178,14 +179,72 @@ pub enum ResponseBody {
         exchange: Exchange,
     },
     /// What a backend sends, as it comes.
-    Passed {
-        /// The backend's body.
-        body: BackendBody,
-        /// Where its connection is kept at the end.
-        peer: Rc<Peer>,
-        /// The request that it answers.
-        exchange: Exchange,
-    },
+    Passed(Passing),
+}
+
+/// A backend's body on its way to a client.
+pub struct Passing {
+    body: BackendBody,
+    /// Where its connection is kept at the end.
+    peer: Rc<Peer>,
+    /// The request that it answers.
+    exchange: Exchange,
+    /// How it moves, once somebody watches that.
+    flow: Option<Rc<Flow>>,
+}
+
+impl Passing {
+    /// A body that has yet to be passed on.
+    pub fn new(body: BackendBody, peer: Rc<Peer>, exchange: Exchange) -> Self {
+        Self {
+            body,
+            peer,
+            exchange,
+            flow: None,
+        }
+    }
+
+    /// Whether nothing more comes.
+    pub fn is_ended(&self) -> bool {
+        self.body.is_ended()
+    }
+
+    /// Has it watched: from now on it may not stand still for too long.
+    pub fn watch(&mut self) -> &Rc<Flow> {
+        let exchange = &self.exchange;
+        self.flow.get_or_insert_with(|| {
+            let connection = exchange.connection();
+            let now = connection.worker.clock.load(Ordering::Relaxed);
+            connection.watched.flow(now)
+        })
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BackendError>>> {
+        if self.flow.as_ref().is_some_and(|flow| flow.is_overdue()) {
+            return Poll::Ready(Some(Err(BackendError::Stalled)));
+        }
+        let frame = match self.body.poll(context) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                self.watch().wait(context.waker());
+                return Poll::Pending;
+            }
+        };
+        if let Some(Ok(frame)) = &frame {
+            self.exchange.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+        }
+        if !matches!(frame, Some(Err(_))) && (frame.is_none() || self.body.is_ended()) {
+            self.exchange.is_whole = true;
+            if let Some(line) = self.body.release() {
+                self.peer.keep(line);
+            }
+        }
+        if let Some(flow) = &self.flow {
+            let worker = &self.exchange.connection().worker;
+            flow.moved(worker.clock.load(Ordering::Relaxed));
+        }
+        Poll::Ready(frame)
+    }
 }
 
 /// A backend's body, by who reads it.
@@ -210,6 +269,9 @@ pub enum BackendError {
     /// What hyper says.
     #[error(transparent)]
     Hyper(hyper::Error),
+    /// Nothing came for too long.
+    #[error("the backend's body stands still")]
+    Stalled,
 }
 
 impl BackendBody {
@@ -255,40 +317,24 @@ impl Body for ResponseBody {
                 exchange.is_whole = true;
                 Poll::Ready(Some(Ok(Frame::data(text))))
             }
-            Self::Passed { body, peer, exchange } => {
-                let frame = ready!(body.poll(context));
-                if let Some(Ok(frame)) = &frame {
-                    exchange.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
-                }
-                if !matches!(frame, Some(Err(_))) && (frame.is_none() || body.is_ended()) {
-                    exchange.is_whole = true;
-                    if let Some(line) = body.release() {
-                        peer.keep(line);
-                    }
-                }
-                Poll::Ready(frame)
-            }
+            Self::Passed(passing) => passing.poll(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Own { text, .. } => text.is_empty(),
-            Self::Passed { body, .. } => body.is_ended(),
+            Self::Passed(passing) => passing.is_ended(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Own { text, .. } => SizeHint::with_exact(text.len() as u64),
-            Self::Passed {
-                body: BackendBody::Wire(body),
-                ..
-            } => body.size_hint(),
-            Self::Passed {
-                body: BackendBody::Hyper { body, .. },
-                ..
-            } => body.size_hint(),
+            Self::Passed(passing) => match &passing.body {
+                BackendBody::Wire(body) => body.size_hint(),
+                BackendBody::Hyper { body, .. } => body.size_hint(),
+            },
         }
     }
 }

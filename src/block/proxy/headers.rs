@@ -9,6 +9,7 @@ pub static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-fo
 pub static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 pub static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 pub static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 static HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
@@ -153,6 +154,21 @@ fn is_host(bytes: &[u8]) -> bool {
                     | b'='
             )
     })
+}
+
+/// Every line of a list's header and one more value, as one line; `None` where that is none.
+pub fn joined(headers: &HeaderMap, name: &HeaderName, last: &HeaderValue) -> Option<HeaderValue> {
+    let mut lines = headers.get_all(name).iter().peekable();
+    if lines.peek().is_none() {
+        return Some(last.clone());
+    }
+    let mut bytes = Vec::new();
+    for line in lines {
+        bytes.extend_from_slice(line.as_bytes());
+        bytes.extend_from_slice(b", ");
+    }
+    bytes.extend_from_slice(last.as_bytes());
+    HeaderValue::from_bytes(&bytes).ok()
 }
 
 /// Joins the cookie fields of HTTP/2 into the one that HTTP/1.1 has (RFC 9113, 8.2.3).

@@ -17,9 +17,9 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 
 use super::balance;
-use super::body::{BackendBody, Gate, Progress, RequestBody, ResponseBody, Streamed};
+use super::body::{BackendBody, Gate, Passing, Progress, RequestBody, ResponseBody, Streamed};
 use super::exchange::Exchange;
-use super::headers::{self, TRACEPARENT, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO};
+use super::headers::{self, TRACEPARENT, TRACESTATE, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO};
 use super::retry::{self, Failed, Next};
 use super::supervision::at_least;
 use super::trace;
@@ -148,15 +148,20 @@ pub async fn answer(
 ) -> Result<Response<ResponseBody>, Infallible> {
     let mut exchange = Exchange::begin(&connection, &request);
     let version = request.version();
+    let mut must_close = false;
     let mut response = match pass(&mut exchange, request).await {
         Ok(Passed {
             response,
             peer,
             upgrade,
-        }) => finish(exchange, response, peer, upgrade),
+            is_unread,
+        }) => {
+            must_close = is_unread;
+            finish(exchange, response, peer, upgrade, version)
+        }
         Err(refusal) => refuse(exchange, refusal, version),
     };
-    if connection.worker.is_draining()
+    if (must_close || connection.worker.is_draining())
         && version != Version::HTTP_2
         && response.status() != StatusCode::SWITCHING_PROTOCOLS
     {
@@ -171,6 +176,15 @@ struct Passed {
     response: Response<BackendBody>,
     peer: Rc<Peer>,
     upgrade: Option<OnUpgrade>,
+    /// The request's body was never asked for.
+    is_unread: bool,
+}
+
+/// Whether a client waits to be told before it sends its body.
+fn expects(headers: &HeaderMap) -> bool {
+    headers
+        .get(EXPECT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 async fn pass(exchange: &mut Exchange, mut request: Request<Incoming>) -> Result<Passed, Refusal> {
@@ -185,6 +199,7 @@ async fn pass(exchange: &mut Exchange, mut request: Request<Incoming>) -> Result
         return Err(Refusal::TooLarge);
     }
     let progress = Rc::new(Cell::new(Progress::Sending));
+    let expects = expects(request.headers());
     let idempotent = retry::is_idempotent(request.method());
     let work = async {
         let outgoing = outgoing(request, declared, settings.max_body, &progress, upgrade).await?;
@@ -209,6 +224,8 @@ async fn pass(exchange: &mut Exchange, mut request: Request<Incoming>) -> Result
                 response,
                 peer,
                 upgrade: upgraded.filter(|_| switched),
+                // A client that was not told to send its body may not send it: what comes next would be taken for it.
+                is_unread: expects && progress.get() == Progress::Sending,
             })
         }
         // What went wrong with the client's body explains what went wrong with the backend.
@@ -235,7 +252,14 @@ fn check(request: &Request<Incoming>) -> Result<Option<HeaderValue>, Refusal> {
     if host.is_none() && request.version() == Version::HTTP_11 {
         return Err(Refusal::BadRequest("the Host header is missing"));
     }
-    match request.uri().authority() {
+    let uri = request.uri();
+    let is_of_the_server = uri.path() == "*" && uri.authority().is_none();
+    if is_of_the_server && *request.method() != Method::OPTIONS
+        || uri.authority().is_some() && uri.scheme().is_none() && request.version() != Version::HTTP_2
+    {
+        return Err(Refusal::BadRequest("the target is neither a path nor a URL"));
+    }
+    match uri.authority() {
         // A target in absolute form, or of HTTP/2, overrides the header (RFC 9112, 3.2.2).
         Some(authority) if authority.as_str().contains('@') => {
             Err(Refusal::BadRequest("the target names a user"))
@@ -268,18 +292,12 @@ fn prepare(
         headers.insert(HOST, host);
     }
     let trusted = connection.worker.settings().trust_forwarded;
-    let known = if trusted {
-        headers.get(&X_FORWARDED_FOR)
+    let client = if trusted {
+        headers::joined(headers, &X_FORWARDED_FOR, &connection.client_value)
+            .ok_or(Refusal::BadRequest("X-Forwarded-For is broken"))?
     } else {
-        None
+        connection.client_value.clone()
     };
-    let client = known.map_or_else(
-        || Ok(connection.client_value.clone()),
-        |known| {
-            HeaderValue::from_bytes(&[known.as_bytes(), b", ", connection.client_value.as_bytes()].concat())
-        },
-    );
-    let client = client.map_err(|_| Refusal::BadRequest("X-Forwarded-For is broken"))?;
     headers.insert(&X_FORWARDED_FOR, client);
     if !(trusted && headers.contains_key(&X_FORWARDED_PROTO)) {
         let scheme = if connection.is_secure { "https" } else { "http" };
@@ -294,23 +312,30 @@ fn prepare(
     if !trusted {
         headers.remove(hyper::header::FORWARDED);
     }
-    exchange.trace = headers
-        .get(&TRACEPARENT)
-        .and_then(|value| trace::trace_id(value.as_bytes()));
+    // HTTP/1.1 requires it; what older clients, and some of HTTP/2, leave out is named after the backends.
+    if !headers.contains_key(HOST) {
+        headers.insert(HOST, connection.worker.backends_name(connection.route));
+    }
+    let mut parents = headers.get_all(&TRACEPARENT).iter();
+    exchange.trace = match (parents.next(), parents.next()) {
+        (Some(parent), None) => trace::trace_id(parent.as_bytes()),
+        _ => None,
+    };
     if exchange.trace.is_none() {
+        // What belongs to a trace that can't be read belongs to no trace.
+        headers.remove(&TRACESTATE);
         let made = trace::traceparent(fastrand::u128(..), fastrand::u64(..));
         exchange.trace = trace::trace_id(&made);
         if let Ok(made) = HeaderValue::from_bytes(&made) {
             headers.insert(&TRACEPARENT, made);
         }
     }
-    let via = match (version, headers.get(VIA)) {
-        (Version::HTTP_2, None) => HeaderValue::from_static("2.0 motif"),
-        (Version::HTTP_10, None) => HeaderValue::from_static("1.0 motif"),
-        (_, None) => HeaderValue::from_static("1.1 motif"),
-        (_, Some(before)) => HeaderValue::from_bytes(&[before.as_bytes(), b", 1.1 motif"].concat())
-            .unwrap_or_else(|_| HeaderValue::from_static("1.1 motif")),
-    };
+    let own = HeaderValue::from_static(match version {
+        Version::HTTP_2 => "2.0 motif",
+        Version::HTTP_10 => "1.0 motif",
+        _ => "1.1 motif",
+    });
+    let via = headers::joined(headers, &VIA, &own).unwrap_or(own);
     headers.insert(VIA, via);
     if hop.trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -343,10 +368,7 @@ async fn outgoing(
     upgrade: bool,
 ) -> Result<Outgoing, Refusal> {
     let (head, body) = request.into_parts();
-    let expects = head
-        .headers
-        .get(EXPECT)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let expects = expects(&head.headers);
     let mut gate = None;
     let body = match declared {
         Some(0) => {
@@ -402,7 +424,11 @@ async fn send(
             let peer = match choose(connection, turn, &tried) {
                 Some(peer) => peer,
                 None if tried.is_empty() => return Err(Refusal::NoBackend),
-                None => return Err(Refusal::BadGateway("no backend answered")),
+                None => {
+                    return Err(Refusal::BadGateway(
+                        "no backend gave an answer that can be passed on",
+                    ));
+                }
             };
             exchange.ask(&peer.backend);
             kept = peer.kept(idempotent);
@@ -507,6 +533,7 @@ fn finish(
     mut response: Response<BackendBody>,
     peer: Rc<Peer>,
     upgrade: Option<OnUpgrade>,
+    version: Version,
 ) -> Response<ResponseBody> {
     exchange.status = response.status().as_u16();
     let switched = upgrade.is_some();
@@ -535,7 +562,12 @@ fn finish(
             peer.keep(line);
         }
     }
-    Response::from_parts(head, ResponseBody::Passed { body, peer, exchange })
+    let mut passed = Passing::new(body, peer, exchange);
+    // A client of HTTP/2 that gives no room keeps its body from ever being asked for.
+    if version == Version::HTTP_2 && !passed.is_ended() {
+        passed.watch();
+    }
+    Response::from_parts(head, ResponseBody::Passed(passed))
 }
 
 /// Answers in the backend's place.

@@ -135,6 +135,9 @@ pub struct Flags {
     /// Time between requests on a kept connection, and for a client to take what was written
     #[arg(long, env = "MOTIF_IDLE_TIMEOUT", value_name = "DURATION", default_value = "75s", value_parser = duration::parse_positive)]
     pub idle_timeout: Duration,
+    /// Time that a backend may pause in the middle of a response's body; 0s is for ever
+    #[arg(long, env = "MOTIF_STALL_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = duration::parse)]
+    pub stall_timeout: Duration,
     /// Time without a byte after which a TCP connection or an upgraded one is closed; 0s is never
     #[arg(long, env = "MOTIF_TUNNEL_TIMEOUT", value_name = "DURATION", default_value = "0s", value_parser = duration::parse)]
     pub tunnel_timeout: Duration,
@@ -252,17 +255,15 @@ impl Settings {
             }
             (None, true) => {}
         }
-        let clash = |left: SocketAddr, right: SocketAddr| {
-            left.port() != 0
-                && left.port() == right.port()
-                && (left.ip() == right.ip() || left.ip().is_unspecified() || right.ip().is_unspecified())
-        };
         for (place, route) in routes.iter().enumerate() {
             let listen = route.listen;
-            if routes[..place].iter().any(|other| clash(other.listen, listen)) {
+            if routes[..place]
+                .iter()
+                .any(|other| listen::clash(other.listen, listen))
+            {
                 return Err(Error::configuration(format!("two listeners want `{listen}`")));
             }
-            if clash(flags.admin, listen) {
+            if listen::clash(flags.admin, listen) {
                 return Err(Error::configuration(format!(
                     "`--admin` and a listener both want `{listen}`"
                 )));

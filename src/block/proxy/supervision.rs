@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
@@ -59,6 +59,7 @@ pub struct Limits {
     header: u32,
     idle: u32,
     tunnel: u32,
+    stall: u32,
 }
 
 /// How long a kept connection may stay without a request once the process ends.
@@ -69,12 +70,13 @@ const OVERDUE: u32 = u32::MAX;
 const LINGER: u32 = 2_000;
 
 impl Limits {
-    /// The limits of these times; of zero for a tunnel, none.
-    pub fn new(header: Duration, idle: Duration, tunnel: Duration) -> Self {
+    /// The limits of these times; of zero for a tunnel or a body that stands still, none.
+    pub fn new(header: Duration, idle: Duration, tunnel: Duration, stall: Duration) -> Self {
         Self {
             header: at_least(header),
             idle: at_least(idle),
             tunnel: if tunnel.is_zero() { 0 } else { at_least(tunnel) },
+            stall: if stall.is_zero() { 0 } else { at_least(stall) },
         }
     }
 
@@ -99,6 +101,8 @@ impl Limits {
                 {
                     Order::Finish
                 }
+                // What it was told before may wait for ever for a head that never ends.
+                Phase::Http2 if idle > self.idle.saturating_add(self.header) => Order::Abort,
                 _ if idle > self.idle => Order::Finish,
                 _ => Order::Continue,
             },
@@ -127,9 +131,77 @@ pub struct Watched {
     /// When the request in flight must have been answered; 0 is never.
     deadline: Cell<u32>,
     waker: RefCell<Option<Waker>>,
+    /// The bodies that it passes on.
+    flows: RefCell<Vec<Weak<Flow>>>,
 }
 
+/// How a response's body moves.
+#[derive(Debug)]
+pub struct Flow {
+    moved: Cell<u32>,
+    /// Who waits for the backend; nobody where the client takes nothing.
+    waiting: RefCell<Option<Waker>>,
+    overdue: Cell<bool>,
+}
+
+impl Flow {
+    /// Whether it stood still for too long.
+    pub fn is_overdue(&self) -> bool {
+        self.overdue.get()
+    }
+
+    /// The backend is waited for.
+    pub fn wait(&self, waker: &Waker) {
+        let mut waiting = self.waiting.borrow_mut();
+        if !waiting.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *waiting = Some(waker.clone());
+        }
+    }
+
+    /// A piece came.
+    pub fn moved(&self, now: u32) {
+        self.moved.set(now);
+        self.waiting.borrow_mut().take();
+    }
+}
+
+/// As many bodies of a connection are watched before those that are through are looked for.
+const MANY: usize = 16;
+
 impl Watched {
+    /// Watches a body from now on.
+    pub fn flow(&self, now: u32) -> Rc<Flow> {
+        let flow = Rc::new(Flow {
+            moved: Cell::new(now),
+            waiting: RefCell::new(None),
+            overdue: Cell::new(false),
+        });
+        let mut flows = self.flows.borrow_mut();
+        if flows.len() >= MANY {
+            flows.retain(|flow| flow.strong_count() > 0);
+        }
+        flows.push(Rc::downgrade(&flow));
+        flow
+    }
+
+    /// Ends bodies whose backend stands still; says whether the client takes nothing of one.
+    fn check_flows(&self, limits: Limits, now: u32) -> bool {
+        let mut is_stuck = false;
+        for flow in self.flows.borrow().iter().filter_map(Weak::upgrade) {
+            let still = now.saturating_sub(flow.moved.get());
+            let waker = flow.waiting.borrow().clone();
+            match waker {
+                Some(waker) if limits.stall > 0 && still > limits.stall => {
+                    flow.overdue.set(true);
+                    waker.wake();
+                }
+                Some(_) => {}
+                None => is_stuck |= still > limits.idle,
+            }
+        }
+        is_stuck
+    }
+
     /// What it is doing from now on.
     pub fn enter(&self, phase: Phase, now: u32) {
         self.phase.set(phase);
@@ -244,6 +316,7 @@ impl Register {
             order: Cell::new(Order::Continue),
             deadline: Cell::new(0),
             waker: RefCell::new(None),
+            flows: RefCell::default(),
         });
         self.connections.borrow_mut().insert(number, Rc::clone(&watched));
         Entry {
@@ -262,7 +335,11 @@ impl Register {
     pub fn sweep(&self, limits: Limits, now: u32, draining: u32) {
         for watched in self.connections.borrow().values() {
             watched.check_deadline(now);
-            watched.tell(limits.judge(now, draining, watched.situation()));
+            let is_stuck = watched.check_flows(limits, now);
+            watched.tell(match limits.judge(now, draining, watched.situation()) {
+                _ if is_stuck => Order::Abort,
+                order => order,
+            });
         }
     }
 
@@ -309,6 +386,7 @@ mod tests {
             header: 10_000,
             idle: 60_000,
             tunnel: 30_000,
+            stall: 60_000,
         };
         assert_eq!(limits.judge(now, draining, is), expect, "{is:?} at {now}");
     }
@@ -388,6 +466,7 @@ mod tests {
             header: 1,
             idle: 1,
             tunnel: 0,
+            stall: 0,
         };
         assert_eq!(forever.judge(u32::MAX, 0, tunnel), Order::Continue);
     }

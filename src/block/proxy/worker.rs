@@ -168,6 +168,11 @@ impl Worker {
         self.draining.get() != 0
     }
 
+    /// The host that requests mean which name none: the first of the backends of their listener.
+    pub fn backends_name(&self, route: usize) -> HeaderValue {
+        self.shared.backends[route].authority.clone()
+    }
+
     /// A request's turn among those of its listener. It has one, however often it is sent.
     pub fn turn(&self, route: usize) -> usize {
         self.shared.backends[route].turn.fetch_add(1, Ordering::Relaxed)
@@ -209,7 +214,12 @@ impl Worker {
     /// Serves what it is sent, until it is told to drain and everything has ended or `drain` is over.
     pub async fn run(self: Rc<Self>, mut messages: mpsc::UnboundedReceiver<Message>) {
         let flags = self.settings();
-        let limits = Limits::new(flags.header_timeout, flags.idle_timeout, flags.tunnel_timeout);
+        let limits = Limits::new(
+            flags.header_timeout,
+            flags.idle_timeout,
+            flags.tunnel_timeout,
+            flags.stall_timeout,
+        );
         let drain = flags.drain;
         let sweeper = tokio::task::spawn_local(Rc::clone(&self).sweep(limits));
         while let Some(Message::Serve(client)) = messages.recv().await {

@@ -53,6 +53,7 @@ impl Container {
         let id = self.image.id.trim_start_matches("sha256:");
         let image = match self.role {
             Role::Infra => String::new(),
+            _ if id.is_empty() => format!("{} (yet to be made)", self.image.name),
             _ => format!("{}@{}", self.image.name, id.get(..12).unwrap_or(id)),
         };
         let health = self.health.as_ref().map(|health| {

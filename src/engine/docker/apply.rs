@@ -43,6 +43,10 @@ impl Apply<'_> {
     /// Carries out the plan. Every container that has to be started was started when this returns.
     pub async fn run(&self, changes: &Changes) -> Result<(), Error> {
         self.remove().await?;
+        for id in &self.plan.surplus_networks {
+            let name = &self.context.desired.network;
+            self.docker.remove_network(id, name, self.events).await?;
+        }
         tokio::try_join!(self.make_network(), self.fill_volumes())?;
         self.start_all(changes).await?;
         self.docker
@@ -358,7 +362,22 @@ impl Apply<'_> {
     }
 
     pub(super) async fn wait_for_replica(&self, replica: &Replica, deadline: Instant) -> Result<(), Error> {
-        let work = Work::Replica(replica.name());
+        let desired = self.context.desired;
+        let pod = desired.services.get(&replica.pod).filter(|_| replica.is_proxy());
+        if let Some(pod) = pod
+            && !desired
+                .replicas
+                .iter()
+                .any(|other| !other.is_proxy() && other.pod == *pod)
+        {
+            // Nobody is behind it, as was asked for.
+            return Ok(());
+        }
+        let work = if replica.is_proxy() {
+            Work::Service(replica.name())
+        } else {
+            Work::Replica(replica.name())
+        };
         self.events.progress(&work, "waiting until it is ready");
         let containers = replica.containers.iter();
         let probed = containers.filter(|container| !matches!(container.role, Role::Infra | Role::Init));

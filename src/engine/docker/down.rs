@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use futures_util::future::try_join_all;
+
 use super::stop::{Ending, Target};
 use super::{Docker, Error};
 use crate::engine::Events;
@@ -17,6 +19,8 @@ pub struct Removal {
     pub stages: Vec<Vec<Vec<Target>>>,
     /// The network.
     pub network: Option<String>,
+    /// Its ids.
+    pub network_ids: Vec<String>,
     /// Volumes.
     pub volumes: Vec<String>,
     /// Claims that stay.
@@ -102,7 +106,8 @@ pub fn removal(stack: &str, observed: &Observed, with_claims: bool) -> Removal {
         |volumes: Vec<(&String, &String)>| volumes.into_iter().map(|(name, _)| name.clone()).collect();
     Removal {
         stages: stages(observed),
-        network: observed.network.then(|| stack.to_owned()),
+        network: (!observed.networks.is_empty()).then(|| stack.to_owned()),
+        network_ids: observed.networks.clone(),
         volumes: names(volumes),
         kept: names(kept),
     }
@@ -141,13 +146,10 @@ impl Docker {
     pub async fn down(&self, removal: Removal, grace: Option<i32>, events: &Events) -> Result<(), Error> {
         let ending = Ending { grace, removes: true };
         self.end_in_stages(removal.stages, ending, events).await?;
-        let network = async {
-            match &removal.network {
-                Some(network) => self.remove_network(network, events).await,
-                None => Ok(()),
-            }
-        };
-        tokio::try_join!(network, self.remove_volumes(&removal.volumes, events))?;
+        let name = removal.network.as_deref().unwrap_or_default();
+        let networks = removal.network_ids.iter();
+        let networks = try_join_all(networks.map(|id| self.remove_network(id, name, events)));
+        tokio::try_join!(networks, self.remove_volumes(&removal.volumes, events))?;
         Ok(())
     }
 }

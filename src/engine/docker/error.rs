@@ -180,6 +180,30 @@ impl Error {
         text
     }
 
+    /// Whether it is over when what another run left on its way has settled: then a new look makes a new plan.
+    pub fn is_of_the_moment(&self, plan: &plan::Plan) -> bool {
+        const SIGNS: [&str; 7] = [
+            "is already in use by container",
+            "is already in progress",
+            "is marked for removal",
+            "cannot join network of a non running container",
+            "is ambiguous",
+            "has active endpoints",
+            "No such container",
+        ];
+        let no_network = |text: &str| text.contains("network") && text.contains("not found");
+        match self {
+            Self::Call {
+                source: Answer::Refused { message, .. },
+                ..
+            } => no_network(message) || SIGNS.iter().any(|sign| message.contains(sign)),
+            // It was well, and nothing was done to it.
+            Self::Container(failure) => plan.keeps(&failure.name),
+            Self::Vanished { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether a job itself failed, whatever the engine does.
     pub fn is_of_the_job(&self) -> bool {
         matches!(self, Self::Job { .. } | Self::JobDeadline { .. })

@@ -6,7 +6,7 @@ use bollard::models::ContainerState;
 use bollard::query_parameters::{InspectContainerOptions, LogsOptionsBuilder};
 use futures_util::StreamExt;
 
-use super::Docker;
+use super::{Docker, Error, Intent};
 use crate::engine::desired::Container;
 
 /// How many of its last lines are shown.
@@ -17,6 +17,8 @@ const LINES: &str = "10";
 pub struct ContainerFailure {
     /// `web-0/app`.
     pub container: String,
+    /// Its name on the engine.
+    pub name: String,
     /// What is wrong.
     pub problem: Problem,
     /// What its failed probe said last.
@@ -146,20 +148,28 @@ impl Docker {
     ) -> ContainerFailure {
         ContainerFailure {
             container: container.display_name(),
+            name: container.name.clone(),
             problem,
             answer: answer.filter(|answer| !answer.is_empty()),
             lines: self.last_lines(id).await,
         }
     }
 
-    /// What stops a container that should run: `None` while it does.
-    pub(super) async fn state(&self, id: &str) -> Option<(ContainerState, i64)> {
+    /// How a container is, and how often the engine started it again; `None` where there is none.
+    pub(super) async fn state(&self, id: &str) -> Result<Option<(ContainerState, i64)>, Error> {
         let inspected = self
             .client
             .inspect_container(id, None::<InspectContainerOptions>)
             .await
-            .ok()?;
-        Some((inspected.state?, inspected.restart_count.unwrap_or(0)))
+            .intent(|| format!("inspect container `{id}`"));
+        match inspected {
+            Ok(inspected) => {
+                let restarts = inspected.restart_count.unwrap_or(0);
+                Ok(inspected.state.map(|state| (state, restarts)))
+            }
+            Err(error) if error.status() == Some(404) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn last_lines(&self, id: &str) -> Vec<String> {

@@ -210,7 +210,7 @@ impl Apply<'_> {
             if !matches!(container.role, Role::Init | Role::Main) {
                 continue;
             }
-            if let Some((state, _)) = self.docker.state(&container.name).await
+            if let Ok(Some((state, _))) = self.docker.state(&container.name).await
                 && state.exit_code.is_some_and(|code| code != 0)
             {
                 let failure = self.docker.why_ended(&container.name, container, &state, 0).await;

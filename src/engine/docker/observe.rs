@@ -9,6 +9,7 @@ use bollard::query_parameters::{
 };
 use futures_util::future::{join_all, try_join_all};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::volumes::CURRENT;
 use super::{Docker, Error, Intent};
@@ -30,7 +31,11 @@ impl Docker {
             self.client.list_volumes(None::<ListVolumesOptions>),
         );
         let mut observed = Observed::default();
+        let mut uptimes = BTreeMap::new();
         for summary in containers.intent(|| "list containers".to_owned())? {
+            if let (Some(id), Some(uptime)) = (&summary.id, uptime(&summary)) {
+                uptimes.insert(id.clone(), uptime);
+            }
             let is_ours = summary
                 .labels
                 .as_ref()
@@ -41,14 +46,19 @@ impl Docker {
                 None => observed.foreign.push(foreign(&summary)),
             }
         }
+        let mut ours = Vec::new();
         for network in networks.intent(|| "list networks".to_owned())? {
             let owner = network.labels.unwrap_or_default().remove(labels::STACK);
             if network.name.as_deref() == Some(stack) {
-                let is_ours = owner.as_deref() == Some(stack);
-                observed.network |= is_ours;
-                observed.foreign_network |= !is_ours;
+                if owner.as_deref() == Some(stack) {
+                    ours.extend(network.id.map(|id| (network.created, id)));
+                } else {
+                    observed.foreign_network = true;
+                }
             }
         }
+        ours.sort();
+        observed.networks = ours.into_iter().map(|(_, id)| id).collect();
         let volumes = volumes
             .intent(|| "list volumes".to_owned())?
             .volumes
@@ -61,6 +71,7 @@ impl Docker {
                 observed.foreign_volumes.insert(volume.name);
             }
         }
+        self.find_stranded(&mut observed, &uptimes).await;
         observed
             .containers
             .sort_by(|one, other| one.name.cmp(&other.name));
@@ -68,9 +79,33 @@ impl Docker {
         Ok(observed)
     }
 
+    /// Finds containers that run in a network whose owner was started after them: it isn't theirs any more.
+    ///
+    /// The list tells uptimes in words; only where an owner seems the younger one, both are asked.
+    async fn find_stranded(&self, observed: &mut Observed, uptimes: &BTreeMap<String, u64>) {
+        let started = async |id: &str| {
+            let inspected = self
+                .client
+                .inspect_container(id, None::<InspectContainerOptions>)
+                .await
+                .ok()?;
+            OffsetDateTime::parse(&inspected.state?.started_at?, &Rfc3339).ok()
+        };
+        let seem = observed.containers.iter_mut().filter(|member| {
+            let owner = member.joined.as_ref().and_then(|owner| uptimes.get(owner));
+            owner.is_some_and(|owner| uptimes.get(&member.id).is_some_and(|member| owner < member))
+        });
+        join_all(seem.map(async |member| {
+            let owner = member.joined.clone().unwrap_or_default();
+            let (owner, since) = tokio::join!(started(&owner), started(&member.id));
+            member.is_stranded = since.zip(owner).is_some_and(|(since, owner)| since < owner);
+        }))
+        .await;
+    }
+
     /// Whether the stack's network stands: the last thing that `down` removes.
     pub async fn has_network(&self, stack: &str) -> Result<bool, Error> {
-        Ok(self.observe(stack).await?.network)
+        Ok(!self.observe(stack).await?.networks.is_empty())
     }
 
     /// Finds the secrets whose value on the engine is not the project's: volumes and environment variables.
@@ -234,6 +269,13 @@ pub(super) fn container(summary: &ContainerSummary) -> Option<Container> {
         joined: mode
             .and_then(|mode| mode.strip_prefix("container:"))
             .map(str::to_owned),
+        networks: summary
+            .network_settings
+            .as_ref()
+            .and_then(|settings| settings.networks.as_ref())
+            .map(|networks| networks.keys().cloned().collect())
+            .unwrap_or_default(),
+        is_stranded: false,
         volumes: summary
             .mounts
             .iter()
@@ -247,6 +289,33 @@ pub(super) fn container(summary: &ContainerSummary) -> Option<Container> {
             .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok()),
         ended: None,
     })
+}
+
+/// How long a container has been running, in seconds, as far as the list's words say: `Up 3 minutes (healthy)`.
+fn uptime(summary: &ContainerSummary) -> Option<u64> {
+    let words: Vec<&str> = summary
+        .status
+        .as_deref()?
+        .strip_prefix("Up ")?
+        .split(' ')
+        .collect();
+    let (number, unit) = match words.as_slice() {
+        ["Less", "than", "a", "second", ..] => return Some(0),
+        ["About", "a" | "an", unit, ..] => (1, *unit),
+        [number, unit, ..] => (number.parse().ok()?, *unit),
+        _ => return None,
+    };
+    let seconds = match unit.trim_end_matches('s') {
+        "second" => 1,
+        "minute" => 60,
+        "hour" => 3_600,
+        "day" => 86_400,
+        "week" => 604_800,
+        "month" => 2_592_000,
+        "year" => 31_536_000,
+        _ => return None,
+    };
+    Some(number * seconds)
 }
 
 fn status(summary: &ContainerSummary) -> Status {

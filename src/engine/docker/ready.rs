@@ -94,9 +94,12 @@ impl Docker {
     pub(super) async fn wait_for_end(&self, id: &str, container: &Container) -> Result<(), Error> {
         let mut pause = Pause::new();
         loop {
-            if let Some((state, _)) = self.state(id).await
-                && state.status == Some(ContainerStateStatusEnum::EXITED)
-            {
+            let Some((state, _)) = self.state(id).await? else {
+                return Err(Error::Vanished {
+                    what: format!("container `{}`", container.display_name()),
+                });
+            };
+            if state.status == Some(ContainerStateStatusEnum::EXITED) {
                 if state.exit_code == Some(0) {
                     return Ok(());
                 }
@@ -118,7 +121,7 @@ impl Docker {
             let Answer::Fail(text) = answer else {
                 return Ok(());
             };
-            if let Some(failure) = self.past_hope(id, container).await {
+            if let Some(failure) = self.past_hope(id, container).await? {
                 return Err(failure.into());
             }
             if Instant::now() >= deadline {
@@ -143,7 +146,7 @@ impl Docker {
         let mut passes = 0;
         loop {
             let mut answer = None;
-            if let Some((state, _)) = self.state(id).await {
+            if let Some((state, _)) = self.state(id).await? {
                 if state.running == Some(true) && state.restarting != Some(true) {
                     let healthy =
                         state.health.and_then(|health| health.status) == Some(HealthStatusEnum::HEALTHY);
@@ -175,7 +178,7 @@ impl Docker {
                     return Ok(());
                 }
             }
-            if let Some(failure) = self.past_hope(id, container).await {
+            if let Some(failure) = self.past_hope(id, container).await? {
                 return Err(failure.into());
             }
             if Instant::now() >= deadline {
@@ -189,15 +192,17 @@ impl Docker {
     }
 
     /// What will not become better by waiting.
-    async fn past_hope(&self, id: &str, container: &Container) -> Option<ContainerFailure> {
-        let (state, restarts) = self.state(id).await?;
+    async fn past_hope(&self, id: &str, container: &Container) -> Result<Option<ContainerFailure>, Error> {
+        let Some((state, restarts)) = self.state(id).await? else {
+            return Ok(None);
+        };
         let has_ended =
             state.status == Some(ContainerStateStatusEnum::EXITED) && !has_ended_well(&state, container);
         let is_final = container.restart == Restart::Never || state.restarting != Some(true);
         if (has_ended && is_final) || restarts >= RESTARTS {
-            return Some(self.why_ended(id, container, &state, restarts).await);
+            return Ok(Some(self.why_ended(id, container, &state, restarts).await));
         }
-        None
+        Ok(None)
     }
 }
 

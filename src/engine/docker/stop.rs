@@ -152,9 +152,9 @@ impl Docker {
         Ok(())
     }
 
-    /// Removes a network.
-    pub async fn remove_network(&self, name: &str, events: &Events) -> Result<(), Error> {
-        let removed = self.client.remove_network(name).await;
+    /// Removes a network, by its id: a name may be that of several.
+    pub async fn remove_network(&self, id: &str, name: &str, events: &Events) -> Result<(), Error> {
+        let removed = self.client.remove_network(id).await;
         gone_is_fine(removed.intent(|| format!("remove network `{name}`")))?;
         events.finished(&Work::Network(name.to_owned()), "removed");
         Ok(())

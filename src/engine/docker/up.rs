@@ -20,7 +20,7 @@ use crate::engine::desired::{
 };
 use crate::engine::labels;
 use crate::engine::observed::{Observed, Status};
-use crate::engine::plan::{self, Action, Plan};
+use crate::engine::plan::{self, Action, ImageAction, ImageStep, Plan};
 use crate::engine::secrets::Secrets;
 use crate::engine::{Events, Work};
 use crate::stack::{self, Name, Protocol, Publish, Source, Stack};
@@ -116,6 +116,40 @@ impl Prepared {
     }
 }
 
+/// The images that a dry run found nothing of.
+fn missing_images(
+    stack: &Stack,
+    images: &BTreeMap<(Name, Name), Image>,
+    block_image: &Image,
+) -> Vec<ImageStep> {
+    let step = |image: &Image, action| {
+        image.id.is_empty().then(|| ImageStep {
+            name: image.name.clone(),
+            action,
+        })
+    };
+    let pods = stack.pods().iter().map(|pod| (&pod.name, &pod.spec));
+    let jobs = stack.jobs().iter().map(|job| (&job.name, &job.spec));
+    let containers = pods.chain(jobs).flat_map(|(pod, spec)| {
+        let containers = spec.containers.iter();
+        containers.map(move |container| (pod, container))
+    });
+    let missing: BTreeSet<ImageStep> = containers
+        .filter_map(|(pod, container)| {
+            let image = images.get(&(pod.clone(), container.name.clone()))?;
+            let action = match container.source {
+                Source::Build(_) => ImageAction::Build,
+                Source::Image(_) | Source::Block(_) => ImageAction::Pull,
+            };
+            step(image, action)
+        })
+        .collect();
+    step(block_image, ImageAction::Load)
+        .into_iter()
+        .chain(missing)
+        .collect()
+}
+
 /// What an image says of the program that it starts.
 fn started(config: Option<bollard::models::ImageConfig>) -> Image {
     let config = config.unwrap_or_default();
@@ -148,7 +182,7 @@ impl Docker {
             Secrets::load(stack, request.project, now, !request.is_dry).map_err(|error| one(error.into()))?;
         let binary = Binary::running().map_err(|error| one(error.into()))?;
         let (images, block_image, mut observed) = tokio::try_join!(
-            self.images(request, events),
+            self.images(request, &secrets, events),
             self.block_image(&binary, request, events),
             async { self.observe(stack.name().as_str()).await.map_err(one) }
         )?;
@@ -172,7 +206,8 @@ impl Docker {
             .await
             .map_err(one)?;
         let many = |errors: Vec<plan::Error>| errors.into_iter().map(Error::from).collect::<Vec<_>>();
-        let plan = plan::plan(&desired, &observed, request.removes_orphans, now).map_err(many)?;
+        let mut plan = plan::plan(&desired, &observed, request.removes_orphans, now).map_err(many)?;
+        plan.images = missing_images(stack, &images, &block_image);
         // Behind another kind of address the engine may be another machine, with ports of its own.
         let taken = if self.is_local() {
             taken_ports(&desired, &observed, &plan)
@@ -272,6 +307,7 @@ impl Docker {
     async fn images(
         &self,
         request: &Request<'_>,
+        secrets: &Secrets,
         events: &Events,
     ) -> Result<BTreeMap<(Name, Name), Image>, Vec<Error>> {
         let pods = request.stack.pods().iter().map(|pod| (&pod.name, &pod.spec));
@@ -299,7 +335,10 @@ impl Docker {
         let images = containers.into_iter().map(async |(pod, container)| {
             let image = match &container.source {
                 Source::Image(reference) => found.get(reference.as_str()).cloned().unwrap_or_default(),
-                Source::Build(build) => self.built(request, pod, container, build, events).await?,
+                Source::Build(build) => {
+                    self.built(request, pod, container, build, secrets, events)
+                        .await?
+                }
                 Source::Block(_) => Image::default(),
             };
             Ok::<_, Error>(((pod.clone(), container.name.clone()), image))
@@ -318,6 +357,7 @@ impl Docker {
         pod: &Name,
         container: &stack::Container,
         build: &stack::Build,
+        secrets: &Secrets,
         events: &Events,
     ) -> Result<Image, Error> {
         let order = Order {
@@ -326,6 +366,7 @@ impl Docker {
             pod: pod.as_str(),
             container: container.name.as_str(),
             build,
+            secrets,
             afresh: request.rebuilds,
         };
         let image = if request.is_dry {
@@ -571,11 +612,18 @@ fn taken_ports(desired: &Desired, observed: &Observed, plan: &Plan) -> Vec<Error
         .filter(|port| {
             port.protocol == Protocol::Tcp && !ours.contains(&port.at.port) && port_holder::is_taken(port.at)
         })
-        .map(|port| Error::PortTaken {
-            address: port.at.address.to_string(),
-            port: port.at.port,
-            service: port.service.clone(),
-            holder: port_holder::holder(port.at),
+        .filter_map(|port| {
+            let holder = port_holder::holder(port.at);
+            // The engine itself, for a container that is just starting: whose it is shows when ours starts.
+            let is_engine = holder
+                .as_ref()
+                .is_some_and(|holder| holder.contains("docker-proxy"));
+            (!is_engine).then(|| Error::PortTaken {
+                address: port.at.address.to_string(),
+                port: port.at.port,
+                service: port.service.clone(),
+                holder,
+            })
         })
         .collect()
 }

@@ -1,6 +1,7 @@
 //! Turns what should be and what is into the steps between, each with its reason.
 
 pub mod jobs;
+mod lines;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,10 +16,14 @@ use crate::stack::{Publish, Restart};
 /// What `up` will do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
+    /// Images that a dry run would make; a real one has made them before it plans.
+    pub images: Vec<ImageStep>,
     /// Containers that have no place in the stack any more, by replica; removed first.
     pub removals: Vec<Removal>,
     /// The network to make.
     pub network: Option<String>,
+    /// Networks of the same name that another run made at the same time, by id.
+    pub surplus_networks: Vec<String>,
     /// Volumes to make or fill.
     pub volumes: Vec<VolumeStep>,
     /// What becomes of each desired replica, in the same order.
@@ -27,6 +32,26 @@ pub struct Plan {
     pub jobs: Vec<JobPlan>,
     /// Volumes that nobody needs any more; removed last.
     pub stale_volumes: Vec<String>,
+}
+
+/// An image to make.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ImageStep {
+    /// Its name.
+    pub name: String,
+    /// How.
+    pub action: ImageAction,
+}
+
+/// How an image gets onto the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ImageAction {
+    /// From a folder with a Dockerfile.
+    Build,
+    /// From a registry.
+    Pull,
+    /// From this program.
+    Load,
 }
 
 /// A container to remove.
@@ -159,6 +184,8 @@ pub enum Reason {
     Secret(String),
     /// The pod's network owner is another one, or began anew.
     Network,
+    /// It is not connected to the stack's network.
+    Disconnected,
     /// An init container runs again before it.
     After(String),
     /// It ended with this code, before its work was done.
@@ -194,6 +221,7 @@ impl fmt::Display for Reason {
                 write!(formatter, "env {variable} changed: its secret has another value")
             }
             Self::Network => formatter.write_str("the pod's network is new"),
+            Self::Disconnected => formatter.write_str("it is not connected to the stack's network"),
             Self::After(init) => write!(formatter, "init container {init} runs again"),
             Self::Failed(code) => write!(formatter, "it failed with exit code {code}"),
             Self::NotRunning => formatter.write_str("it is not running"),
@@ -272,7 +300,7 @@ pub fn plan(
         .replicas
         .iter()
         .map(|replica| {
-            let mut plan = plan_replica(replica, observed);
+            let mut plan = plan_replica(replica, &desired.network, observed);
             if plan.changes() {
                 plan.after = desired.after.get(&replica.pod).cloned().unwrap_or_default();
             }
@@ -317,8 +345,10 @@ pub fn plan(
         .map(|(name, _)| name.clone())
         .collect();
     Ok(Plan {
+        images: Vec::new(),
         removals,
-        network: (!observed.network).then(|| desired.network.clone()),
+        network: observed.networks.is_empty().then(|| desired.network.clone()),
+        surplus_networks: observed.networks.iter().skip(1).cloned().collect(),
         volumes,
         replicas,
         jobs,
@@ -378,7 +408,7 @@ fn addresses_overlap(one: &str, other: &str) -> bool {
     one == other || is_any(one) || is_any(other)
 }
 
-fn plan_replica(replica: &Replica, observed: &Observed) -> ReplicaPlan {
+fn plan_replica(replica: &Replica, network: &str, observed: &Observed) -> ReplicaPlan {
     let standing: BTreeMap<&str, &observed::Container> = observed
         .containers
         .iter()
@@ -406,8 +436,11 @@ fn plan_replica(replica: &Replica, observed: &Observed) -> ReplicaPlan {
             None => Action::Create,
             Some(found) => {
                 let mut reasons = differences(&found.fields, &container.fields());
-                let is_stranded =
-                    owner_begins_anew && matches!(found.status, Status::Running | Status::Restarting);
+                let runs = matches!(found.status, Status::Running | Status::Restarting);
+                let is_stranded = found.is_stranded || owner_begins_anew && runs;
+                if !container.joins && runs && !found.networks.contains(network) {
+                    reasons.push(Reason::Disconnected);
+                }
                 if container.joins && (found.joined != owner || is_stranded) {
                     reasons.insert(0, Reason::Network);
                 }
@@ -593,81 +626,24 @@ fn removal(container: &observed::Container, reason: Reason) -> Removal {
 }
 
 impl Plan {
+    /// Whether a container, by its name on the engine, is left as it is.
+    pub fn keeps(&self, name: &str) -> bool {
+        self.replicas
+            .iter()
+            .flat_map(|replica| &replica.steps)
+            .any(|step| step.name == name && matches!(step.action, Action::Keep { .. }))
+    }
+
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.removals.is_empty()
+        self.images.is_empty()
+            && self.removals.is_empty()
             && self.network.is_none()
+            && self.surplus_networks.is_empty()
             && self.volumes.is_empty()
             && self.jobs.is_empty()
             && self.stale_volumes.is_empty()
             && !self.replicas.iter().any(ReplicaPlan::changes)
-    }
-}
-
-impl fmt::Display for Plan {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for removal in &self.removals {
-            writeln!(
-                formatter,
-                "- remove container {}: {}",
-                removal.name, removal.reason
-            )?;
-        }
-        if let Some(network) = &self.network {
-            writeln!(formatter, "+ create network {network}")?;
-        }
-        for volume in &self.volumes {
-            match volume.action {
-                VolumeAction::Prepare => writeln!(formatter, "+ fill volume {}", volume.name)?,
-                VolumeAction::Refresh => {
-                    writeln!(formatter, "~ replace the files of secret volume {}", volume.name)?;
-                }
-            }
-        }
-        for replica in &self.replicas {
-            for after in &replica.after {
-                writeln!(formatter, ". {} waits until {after}", replica.name)?;
-            }
-            if let Some(turn) = replica.turn.filter(|turn| *turn > 1) {
-                writeln!(formatter, ". {} waits for turn {turn}", replica.name)?;
-            }
-            for step in &replica.steps {
-                write!(formatter, "{step}")?;
-            }
-        }
-        for job in &self.jobs {
-            for after in &job.after {
-                writeln!(formatter, ". job {} waits until {after}", job.name)?;
-            }
-            writeln!(
-                formatter,
-                "> run job {}: {} of {} runs done",
-                job.name, job.done, job.wanted
-            )?;
-        }
-        for volume in &self.stale_volumes {
-            writeln!(formatter, "- remove volume {volume}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.action {
-            Action::Create => writeln!(formatter, "+ create container {}", self.name),
-            Action::Replace { reasons, .. } => {
-                writeln!(formatter, "~ replace container {}", self.name)?;
-                for reason in reasons {
-                    writeln!(formatter, "    {reason}")?;
-                }
-                Ok(())
-            }
-            Action::Start { reason, .. } => {
-                writeln!(formatter, "> start container {}: {reason}", self.name)
-            }
-            Action::Keep { .. } => writeln!(formatter, "= keep container {}", self.name),
-        }
     }
 }
 

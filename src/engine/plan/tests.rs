@@ -115,7 +115,7 @@ fn desired() -> Desired {
 /// What stands after the plan was carried out.
 fn standing(desired: &Desired) -> Observed {
     let mut observed = Observed {
-        network: true,
+        networks: vec!["id-shop".to_owned()],
         ..Observed::default()
     };
     for replica in &desired.replicas {
@@ -134,6 +134,8 @@ fn standing(desired: &Desired) -> Observed {
                     Status::Running
                 },
                 joined: container.joins.then(|| owner.clone()),
+                networks: [desired.network.clone()].into(),
+                is_stranded: false,
                 volumes: mounts
                     .map(|mount| (mount.volume.clone(), mount.path.clone()))
                     .collect(),
@@ -293,7 +295,7 @@ fn a_rotated_secret_replaces_files_and_nothing_else() {
     let mut observed = standing(&desired);
     observed.stale_secrets.insert("shop-web-certs".to_owned());
     assert_snapshot!(planned(&desired, &observed), @r"
-    ~ replace the files of secret volume shop-web-certs
+    ~ refresh volume shop-web-certs: its secret has other files
     = keep container shop-web-0
     = keep container shop-web-0-migrate
     = keep container shop-web-0-tls
@@ -331,7 +333,7 @@ fn what_the_stack_has_no_more_goes_first_and_its_volumes_last() {
     - remove container shop-web-0-app: it is not in the stack
     - remove container shop-web-0-migrate: it is not in the stack
     - remove container shop-web-0-tls: it is not in the stack
-    - remove volume shop-web-certs
+    - remove volume shop-web-certs: nothing mounts it any more
     ");
     let kept = plan(&after, &observed, false, NOW).unwrap();
     assert!(kept.is_empty(), "{kept}");
@@ -345,7 +347,7 @@ fn a_claim_outlives_its_pod() {
         ..desired()
     };
     let observed = Observed {
-        network: true,
+        networks: vec!["id-shop".to_owned()],
         volumes: BTreeMap::from([("shop-db-data".to_owned(), "claim".to_owned())]),
         ..Observed::default()
     };
@@ -397,6 +399,8 @@ fn a_claim_is_prepared_once_and_after_an_interruption() {
         job: None,
         status: Status::Created,
         joined: None,
+        networks: BTreeSet::new(),
+        is_stranded: false,
         volumes: BTreeMap::from([("shop-db-data".to_owned(), "/volumes/0".to_owned())]),
         ports: Vec::new(),
         created: None,

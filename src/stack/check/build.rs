@@ -3,7 +3,7 @@
 use super::Checker;
 use super::pod::PodScope;
 use crate::diagnostic::{Diagnostic, quoted};
-use crate::stack::files::{FileKind, project_path};
+use crate::stack::files::{FileError, FileKind, project_path};
 use crate::stack::raw::RawBuild;
 use crate::stack::{Build, Name, Source};
 use crate::yaml::{Map, Shorthand, Spanned, Text};
@@ -129,6 +129,10 @@ impl Checker<'_> {
                 format!("{} is a file, not a folder", quoted(&folder)),
             )
             .help("name the folder, and the Dockerfile with `dockerfile:`"),
+            Err(error @ (FileError::Outside | FileError::Other(_))) => Diagnostic::error(
+                written.span,
+                format!("the folder {} can't be used: {error}", quoted(&folder)),
+            ),
             Err(_) => {
                 let siblings = self.files.list(".").unwrap_or_default();
                 let meant = self

@@ -9,5 +9,6 @@ mod proxy_backends;
 mod proxy_drain;
 mod proxy_http;
 mod proxy_limits;
+mod proxy_manners;
 mod proxy_tcp;
 mod proxy_tls;

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::stack::TestStack;
+use super::stack::{TestStack, docker};
 use crate::motif::engine_is_wanted;
 
 const STACK: &str = "
@@ -134,4 +134,62 @@ fn a_killed_down_is_finished_by_the_next_one() {
     child.wait().unwrap();
     stack.run(&["down"]).success();
     assert_eq!(stack.objects(), "");
+}
+
+#[test]
+fn two_networks_of_one_name_become_one_again() {
+    if !engine_is_wanted() {
+        return;
+    }
+    let stack = TestStack::new(STACK);
+    stack.workspace.write("secrets/password", "x");
+    // What two runs at the same instant, or one that was killed and another, leave behind.
+    let label = format!("dev.motif.stack={}", stack.name);
+    for _ in 0..2 {
+        docker(&["network", "create", "--label", &label, &stack.name]);
+    }
+    let up = stack.up();
+    assert_eq!(
+        stack.objects().lines().filter(|name| *name == "STACK").count(),
+        1,
+        "{up}"
+    );
+    docker(&["network", "create", "--label", &label, &stack.name]);
+    stack.run(&["down"]).success();
+    assert_eq!(stack.objects(), "");
+}
+
+#[test]
+fn two_runs_at_once_make_one_stack() {
+    if !engine_is_wanted() {
+        return;
+    }
+    for _ in 0..3 {
+        let stack = TestStack::new(STACK);
+        stack.workspace.write("secrets/password", "x");
+        let start = || {
+            let mut command = stack.workspace.command(&["up", "-d", "--wait"]);
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped());
+            command.spawn().unwrap()
+        };
+        let both = [start(), start()];
+        let said: Vec<_> = both.map(|run| run.wait_with_output().unwrap()).into();
+        // Whoever came second may give up, never the stack.
+        let text = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            said.iter().any(|output| output.status.success()),
+            "{}\n{}",
+            text(&said[0]),
+            text(&said[1])
+        );
+        stack.up();
+        let objects = stack.objects();
+        let hash = objects
+            .lines()
+            .find_map(|name| name.strip_prefix("STACK-web-conf-"));
+        assert_eq!(objects.replace(hash.unwrap_or_default(), "HASH"), WHOLE);
+    }
 }

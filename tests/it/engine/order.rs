@@ -48,10 +48,10 @@ fn what_comes_after_waits_also_when_detached() {
     let stack = TestStack::new(&STACK.replace("{ http: 80 }", "{ http: { port: 80, target: http } }"));
     let plan = stack.run(&["up", "--dry-run"]).success().stdout;
     for wait in [
-        ". web-0 waits until api is ready",
-        ". web-0 waits until migrate is done",
-        ". api-1 waits until db is ready",
-        ". job migrate waits until db is ready",
+        ". wait pod web-0: until api is ready",
+        ". wait pod web-0: until migrate is done",
+        ". wait pod api-1: until db is ready",
+        ". wait job migrate: until db is ready",
     ] {
         assert!(plan.contains(wait), "{wait}: {plan}");
     }

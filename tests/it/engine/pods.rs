@@ -376,3 +376,53 @@ pods:
     stack.run(&["down", "--volumes"]).success();
     assert_eq!(stack.objects(), "");
 }
+
+#[test]
+fn a_pod_whose_network_is_gone_says_so_and_is_repaired() {
+    if !engine_is_wanted() {
+        return;
+    }
+    let stack = stack();
+    let up = stack.up();
+    let address = up.stdout.trim().strip_prefix("http://").unwrap().to_owned();
+    // Twice: the owner ends, and somebody starts it again by hand.
+    for by_hand in [false, true] {
+        if by_hand {
+            std::thread::sleep(std::time::Duration::from_secs(2));
+            docker(&["restart", "-t", "0", &format!("{}-web-0", stack.name)]);
+        } else {
+            crash(&stack.inspect("web-0")["State"]["Pid"]);
+            eventually("it shows", || {
+                stack.run(&["ps"]).success().stdout.contains("no network")
+            });
+        }
+        assert!(super::services::try_get(&address, "/").is_none());
+        let plan = stack.run(&["up", "--dry-run"]).success().stdout;
+        assert!(plan.contains("the pod's network is new"), "{plan}");
+        let up = stack.up();
+        let address = up.stdout.trim().strip_prefix("http://").unwrap();
+        super::services::get(address, "/");
+    }
+}
+
+#[test]
+fn a_container_that_lost_the_stacks_network_is_replaced() {
+    if !engine_is_wanted() {
+        return;
+    }
+    let stack = stack();
+    stack.up();
+    docker(&[
+        "network",
+        "disconnect",
+        &stack.name,
+        &format!("{}-web-0", stack.name),
+    ]);
+    let plan = stack.run(&["up", "--dry-run"]).success().stdout;
+    assert!(
+        plan.contains("it is not connected to the stack's network"),
+        "{plan}"
+    );
+    let up = stack.up();
+    super::services::get(up.stdout.trim().strip_prefix("http://").unwrap(), "/");
+}

@@ -146,3 +146,20 @@ fn a_missing_file_of_a_secret_is_named_before_anything_is_made() {
     assert!(up.stderr.contains("secrets/password"), "{up}");
     assert_eq!(stack.objects(), "");
 }
+
+#[test]
+fn a_link_out_of_the_project_is_no_secret() {
+    if !engine_is_wanted() {
+        return;
+    }
+    let stack = stack();
+    let path = stack.workspace.path().join("secrets/password");
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", &path).unwrap();
+    let up = stack.run(&["up", "-d"]).code(1);
+    assert!(
+        up.stderr.contains("it is a link that leads out of the project"),
+        "{up}"
+    );
+    assert_eq!(stack.objects(), "");
+}

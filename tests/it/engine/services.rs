@@ -269,7 +269,7 @@ fn a_rolling_change_loses_no_request() {
     stack.write(&text.replace("block: http-echo", "block: http-echo\n        env: { MODE: new }"));
     let plan = stack.run(&["up", "--dry-run"]).success().stdout;
     assert!(plan.contains("env MODE added: \"new\""), "{plan}");
-    assert!(plan.contains(". web-2 waits for turn 3"), "{plan}");
+    assert!(plan.contains(". wait pod web-2: for turn 3"), "{plan}");
     stack.run(&["up", "-d"]).success();
     std::thread::sleep(Duration::from_millis(300));
     let (asked, lost) = load.end();

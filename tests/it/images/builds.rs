@@ -174,3 +174,88 @@ fn a_dockerfile_that_makes_no_sense_or_is_not_there() {
         "{output}"
     );
 }
+
+#[test]
+fn no_file_of_a_secret_goes_into_an_image() {
+    if !engine_is_wanted() {
+        return;
+    }
+    let project = Project::new(
+        "
+pods:
+  web:
+    grace: 0s
+    containers:
+      app: { build: ., mounts: { tls: /tls, db: /db } }
+    volumes: { tls: { secret: tls }, db: { secret: db } }
+secrets:
+  tls: { certificate: [localhost] }
+  db: { files: { password: deep/password } }
+",
+    );
+    let workspace = &project.workspace;
+    workspace.write("deep/password", "s3cr3t");
+    workspace.write("deep/other", "no secret");
+    workspace.write(".dockerignore", "!deep/password\n!.motif\n");
+    workspace.write(
+        "Dockerfile",
+        "FROM debian:bookworm-slim\nCOPY . /context\nUSER 65532\nCMD [\"sleep\", \"1000\"]\n",
+    );
+    // The second one finds the certificate that the first one made.
+    project.up();
+    project.run(&["up", "-d", "--wait", "--build"]).success();
+    let name = format!("{}-web-0", project.name);
+    let found = docker(&[
+        "exec",
+        &name,
+        "sh",
+        "-c",
+        "find /context | sort; cat /db/password",
+    ]);
+    assert!(
+        found.contains("/context/deep/other") && found.ends_with("s3cr3t"),
+        "{found}"
+    );
+    assert!(!found.contains("/context/deep/password"), "{found}");
+    assert!(!found.contains("/context/.motif/secrets"), "{found}");
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_built_pulled_and_loaded() {
+    if !engine_is_wanted() {
+        return;
+    }
+    let project = Project::new(
+        "
+pods:
+  web:
+    containers:
+      app: { build: app }
+      other: { image: 'registry.invalid/other:1', user: 65532 }
+",
+    );
+    project
+        .workspace
+        .write("app/Dockerfile", "FROM debian:bookworm-slim\nUSER 65532\n");
+    let plan = project.run(&["up", "--dry-run"]).success().stdout;
+    assert!(
+        plan.contains(&format!("+ build image {}-web-app\n", project.name)),
+        "{plan}"
+    );
+    assert!(plan.contains("+ pull image registry.invalid/other:1\n"), "{plan}");
+    let plan = project
+        .run(&["up", "--dry-run", "--format", "json"])
+        .success()
+        .stdout;
+    let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+    let steps = plan["steps"].as_array().unwrap();
+    let is_step = |action: &str, object: &str| {
+        steps
+            .iter()
+            .any(|step| step["action"] == action && step["object"] == object && step["name"].is_string())
+    };
+    assert!(
+        is_step("build", "image") && is_step("create", "container"),
+        "{plan}"
+    );
+}

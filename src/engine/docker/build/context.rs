@@ -19,6 +19,8 @@ pub struct Context {
     /// The Dockerfile, relative to the folder.
     dockerfile: String,
     ignore: Ignore,
+    /// What never goes along: files of secrets, and the folder where made ones are kept.
+    kept_out: Vec<PathBuf>,
     /// Replaces `.dockerignore` in what is sent; see [`Context::open`].
     sent_ignore: Option<String>,
 }
@@ -114,7 +116,9 @@ impl Context {
     /// The builder needs the Dockerfile even where the rules leave it out; it removes it again
     /// before the first instruction when the `.dockerignore` that came along says so. The builder
     /// doesn't know the Dockerfile's own rules, so there it is sent one that says just this.
-    pub fn open(folder: &Path, dockerfile: &str) -> Result<Self, ContextError> {
+    ///
+    /// What is kept out stays out whatever the rules say.
+    pub fn open(folder: &Path, dockerfile: &str, kept_out: Vec<PathBuf>) -> Result<Self, ContextError> {
         if !folder.is_dir() {
             return Err(ContextError::NoFolder {
                 folder: folder.to_owned(),
@@ -158,6 +162,7 @@ impl Context {
             folder: folder.to_owned(),
             dockerfile,
             ignore,
+            kept_out,
             sent_ignore,
         })
     }
@@ -209,6 +214,9 @@ impl Context {
             }
             let is_excluded = !is_sent_always && self.ignore.excludes(&text);
             let on_disk = self.folder.join(&path);
+            if self.kept_out.contains(&on_disk) {
+                continue;
+            }
             let metadata = fs::symlink_metadata(&on_disk).map_err(|source| unreadable(&path, source))?;
             let kind = metadata.file_type();
             if kind.is_dir() {
@@ -393,7 +401,7 @@ mod tests {
 
     fn bytes(folder: &Path, dockerfile: &str) -> Vec<u8> {
         let mut bytes = Vec::new();
-        Context::open(folder, dockerfile)
+        Context::open(folder, dockerfile, Vec::new())
             .unwrap()
             .write(&mut bytes)
             .unwrap();
@@ -564,7 +572,7 @@ mod tests {
 
     #[track_caller]
     fn check_error(folder: &Path, dockerfile: &str, expect: &str) {
-        let error = Context::open(folder, dockerfile).unwrap_err();
+        let error = Context::open(folder, dockerfile, Vec::new()).unwrap_err();
         let text = format!("{error}; {}", error.hint().unwrap_or_default());
         assert_eq!(text.replace(&folder.display().to_string(), "DIR"), expect);
     }
@@ -582,7 +590,7 @@ mod tests {
             "../Dockerfile",
             "the Dockerfile `../Dockerfile` is outside of the build context; choose a context that holds it: `build: { context: .., dockerfile: … }`",
         );
-        let error = Context::open(with.path(), "app.Dockerfile").unwrap_err();
+        let error = Context::open(with.path(), "app.Dockerfile", Vec::new()).unwrap_err();
         assert_eq!(
             std::error::Error::source(&error).unwrap().to_string(),
             "line 2: `[` has a `[` that is never closed"

@@ -23,6 +23,7 @@ use dockerfile::{Dockerfile, Instruction};
 use super::{Answer, Docker, Error, ImageId};
 use crate::engine::desired::hex;
 use crate::engine::labels;
+use crate::engine::secrets::Secrets;
 use crate::engine::{Events, Work};
 use crate::stack;
 
@@ -39,6 +40,8 @@ pub struct Order<'a> {
     pub container: &'a str,
     /// What to build.
     pub build: &'a stack::Build,
+    /// The stack's secrets: none of their files goes into an image.
+    pub secrets: &'a Secrets,
     /// Whether to build again what is there already, without the builder's cache.
     pub afresh: bool,
 }
@@ -202,7 +205,12 @@ impl Docker {
     async fn recipe(&self, order: Order<'_>) -> Result<Recipe, Error> {
         let failed = |error: ContextError| failed(&order, error.into());
         let folder = order.project.join(&order.build.context);
-        let context = Context::open(&folder, &order.build.dockerfile).map_err(failed)?;
+        let context = Context::open(
+            &folder,
+            &order.build.dockerfile,
+            order.secrets.paths(order.project),
+        )
+        .map_err(failed)?;
         let dockerfile = Dockerfile::parse(&context.dockerfile_text().map_err(failed)?);
         let arguments: BTreeMap<String, String> = order.build.args.iter().cloned().collect();
         let bases = dockerfile.bases(&arguments);
