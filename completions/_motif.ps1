@@ -37,6 +37,7 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check a stack and report every problem at once')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of stack.yaml')
             [CompletionResult]::new('up', 'up', [CompletionResultType]::ParameterValue, 'Build, load and start the stack''s pods')
+            [CompletionResult]::new('scale', 'scale', [CompletionResultType]::ParameterValue, 'Run another number of replicas of a pod')
             [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'Show the stack''s pods: what is ready, what restarts, what is published')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show what the stack''s containers wrote, in the order of its time')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a program in a container of the stack')
@@ -162,6 +163,27 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('--detach', '--detach', [CompletionResultType]::ParameterName, 'Return when the pods are started')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Return when the pods are ready; implies --detach')
             [CompletionResult]::new('--build', '--build', [CompletionResultType]::ParameterName, 'Build images although nothing changed')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would be done, and do nothing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'motif;scale' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Read this stack instead of `stack.yaml`')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Read this stack instead of `stack.yaml`')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Give a parameter of the stack a value; may be repeated')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Name the stack otherwise than its file does')
+            [CompletionResult]::new('--project-name', '--project-name', [CompletionResultType]::ParameterName, 'Name the stack otherwise than its file does')
+            [CompletionResult]::new('--wait-timeout', '--wait-timeout', [CompletionResultType]::ParameterName, 'How long --wait waits')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of what is printed at the end')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colour')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…` or `tcp://…`')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…` or `tcp://…`')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Return when the replicas are ready, not only started')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would be done, and do nothing')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
@@ -417,6 +439,7 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check a stack and report every problem at once')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of stack.yaml')
             [CompletionResult]::new('up', 'up', [CompletionResultType]::ParameterValue, 'Build, load and start the stack''s pods')
+            [CompletionResult]::new('scale', 'scale', [CompletionResultType]::ParameterValue, 'Run another number of replicas of a pod')
             [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'Show the stack''s pods: what is ready, what restarts, what is published')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show what the stack''s containers wrote, in the order of its time')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a program in a container of the stack')
@@ -449,6 +472,9 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             break
         }
         'motif;help;up' {
+            break
+        }
+        'motif;help;scale' {
             break
         }
         'motif;help;ps' {

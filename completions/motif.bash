@@ -61,6 +61,9 @@ _motif() {
             motif,ps)
                 cmd="motif__subcmd__ps"
                 ;;
+            motif,scale)
+                cmd="motif__subcmd__scale"
+                ;;
             motif,schema)
                 cmd="motif__subcmd__schema"
                 ;;
@@ -127,6 +130,9 @@ _motif() {
             motif__subcmd__help,ps)
                 cmd="motif__subcmd__help__subcmd__ps"
                 ;;
+            motif__subcmd__help,scale)
+                cmd="motif__subcmd__help__subcmd__scale"
+                ;;
             motif__subcmd__help,schema)
                 cmd="motif__subcmd__help__subcmd__schema"
                 ;;
@@ -161,7 +167,7 @@ _motif() {
 
     case "${cmd}" in
         motif)
-            opts="-q -C -H -h -V --color --quiet --directory --host --help --version new patterns check schema up ps logs exec down supervise export inspect images prune block completions man help"
+            opts="-q -C -H -h -V --color --quiet --directory --host --help --version new patterns check schema up scale ps logs exec down supervise export inspect images prune block completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -625,7 +631,7 @@ _motif() {
             return 0
             ;;
         motif__subcmd__help)
-            opts="new patterns check schema up ps logs exec down supervise export inspect images prune block completions man help"
+            opts="new patterns check schema up scale ps logs exec down supervise export inspect images prune block completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -863,6 +869,20 @@ _motif() {
             return 0
             ;;
         motif__subcmd__help__subcmd__ps)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        motif__subcmd__help__subcmd__scale)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1340,6 +1360,68 @@ _motif() {
                     return 0
                     ;;
                 -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -H)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        motif__subcmd__scale)
+            opts="-f -p -q -C -H -h --file --set --project-name --wait --wait-timeout --dry-run --format --color --quiet --directory --host --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --project-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

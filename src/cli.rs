@@ -55,6 +55,7 @@ enum Command {
     Check(commands::check::CheckArgs),
     Schema(commands::schema::SchemaArgs),
     Up(commands::up::UpArgs),
+    Scale(commands::scale::ScaleArgs),
     Ps(commands::ps::PsArgs),
     // `-f` follows, as in `docker compose logs`; the file is `--file` here.
     #[command(mut_arg("file", |file| file.short(None)))]
@@ -112,6 +113,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Patterns(args) => commands::patterns::run(&args, printer),
         Command::Prune(args) => commands::prune::run(&args, host, printer),
         Command::Ps(args) => commands::ps::run(&args, host, printer),
+        Command::Scale(args) => commands::scale::run(args, host, printer),
         Command::Schema(args) => commands::schema::run(&args, printer),
         Command::Supervise(args) => commands::supervise::run(&args, host, printer),
         Command::Up(args) => commands::up::run(&args, host, printer),

@@ -15,6 +15,7 @@ pub mod new;
 pub mod patterns;
 pub mod prune;
 pub mod ps;
+pub mod scale;
 pub mod schema;
 mod selection;
 pub mod stack_args;

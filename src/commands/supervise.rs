@@ -1,5 +1,6 @@
 //! `motif supervise`: what `up --detach` leaves behind where jobs have to be kept.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -103,7 +104,8 @@ async fn prepare(
     let request = Request {
         stack,
         project,
-        scale: &std::collections::BTreeMap::new(),
+        scale: &BTreeMap::new(),
+        only: &BTreeSet::new(),
         rebuilds: false,
         removes_orphans: false,
         is_dry: true,

@@ -1,5 +1,6 @@
 //! `motif up`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -37,35 +38,35 @@ const PAUSES: [Duration; 4] = [
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct UpArgs {
     #[command(flatten)]
-    stack: StackArgs,
+    pub stack: StackArgs,
     /// Return when the pods are started
     #[arg(short, long)]
-    detach: bool,
+    pub detach: bool,
     /// Return when the pods are ready; implies --detach
     #[arg(long)]
-    wait: bool,
+    pub wait: bool,
     /// How long --wait waits
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
-    wait_timeout: Duration,
+    pub wait_timeout: Duration,
     /// Build images although nothing changed
     #[arg(long)]
-    build: bool,
+    pub build: bool,
     /// Print what would be done, and do nothing
     #[arg(long)]
-    dry_run: bool,
+    pub dry_run: bool,
     /// Run another number of replicas of a pod
     #[arg(long, value_name = "POD=N", value_parser = scale)]
-    scale: Vec<(String, u32)>,
+    pub scale: Vec<(String, u32)>,
     /// Remove containers that the stack has no more
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set,
         num_args = 0..=1, default_missing_value = "true", require_equals = true)]
-    remove_orphans: bool,
+    pub remove_orphans: bool,
     /// The form of what is printed at the end
     #[arg(long, value_name = "FORM", default_value = "table")]
-    format: Format,
+    pub format: Format,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let number: u64 = number
@@ -82,7 +83,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// As many as a stack's file may say.
 const MOST_REPLICAS: u32 = 1000;
 
-fn scale(text: &str) -> Result<(String, u32), String> {
+pub fn scale(text: &str) -> Result<(String, u32), String> {
     let (pod, count) = text.split_once('=').ok_or("say it as `pod=3`")?;
     let count = count
         .parse()
@@ -94,42 +95,60 @@ fn scale(text: &str) -> Result<(String, u32), String> {
 
 /// Brings the stack up.
 pub fn run(args: &UpArgs, host: Option<&str>, printer: Printer) -> Result<Exit, Failure> {
-    let LoadedStack { loaded, folder } = args.stack.load(printer)?;
-    runtime()?.block_on(up(args, host, &loaded.stack, &folder, printer))
+    run_only(args, &BTreeSet::new(), host, printer)
 }
 
-async fn up(
+/// Brings some of the stack's pods up, and leaves the others, and jobs, as they are. None is all.
+pub fn run_only(
     args: &UpArgs,
+    only: &BTreeSet<String>,
     host: Option<&str>,
-    stack: &Stack,
-    project: &Path,
     printer: Printer,
 ) -> Result<Exit, Failure> {
-    let docker = Docker::connect(host)
+    let LoadedStack { loaded, folder } = args.stack.load(printer)?;
+    let errand = Errand {
+        args,
+        only,
+        host,
+        stack: &loaded.stack,
+        project: &folder,
+        printer,
+    };
+    runtime()?.block_on(up(&errand))
+}
+
+/// What is to be brought up, and how.
+struct Errand<'a> {
+    args: &'a UpArgs,
+    only: &'a BTreeSet<String>,
+    host: Option<&'a str>,
+    stack: &'a Stack,
+    project: &'a Path,
+    printer: Printer,
+}
+
+async fn up(errand: &Errand<'_>) -> Result<Exit, Failure> {
+    let docker = Docker::connect(errand.host)
         .await
         .map_err(|error| failed(error.into()))?;
     let (events, receiver) = Events::channel();
-    let shown = tokio::spawn(progress::show(receiver, printer));
-    let result = bring_up(args, host, stack, project, &docker, &events, printer).await;
+    let shown = tokio::spawn(progress::show(receiver, errand.printer));
+    let result = bring_up(errand, &docker, &events).await;
     // The last sender: what is left to show is shown before anything else is said.
     drop(events);
     let _ = shown.await;
     result
 }
 
-async fn bring_up(
-    args: &UpArgs,
-    host: Option<&str>,
-    stack: &Stack,
-    project: &Path,
-    docker: &Docker,
-    events: &Events,
-    printer: Printer,
-) -> Result<Exit, Failure> {
+async fn bring_up(errand: &Errand<'_>, docker: &Docker, events: &Events) -> Result<Exit, Failure> {
+    let Errand {
+        args, stack, printer, ..
+    } = *errand;
     let began = OffsetDateTime::now_utc();
     let request = Request {
         stack,
-        project,
+        project: errand.project,
+        only: errand.only,
         scale: &args.scale.iter().cloned().collect(),
         rebuilds: args.build,
         removes_orphans: args.remove_orphans,
@@ -151,8 +170,9 @@ async fn bring_up(
     let is_detached = args.detach || args.wait;
     let wait = if args.wait { Wait::Ready } else { Wait::Started };
     let supervisor = Supervisor::new(docker.address(), stack.name().as_str());
+    let has_jobs = errand.only.is_empty();
     // Whoever keeps the jobs so far knows the stack as it was.
-    if let Ok(supervisor) = &supervisor {
+    if let (Ok(supervisor), true) = (&supervisor, has_jobs) {
         supervisor.end()?;
     }
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -182,8 +202,8 @@ async fn bring_up(
     for line in &warnings {
         events.warning(line);
     }
-    if is_detached && prepared.has_jobs_to_keep(wait) {
-        supervisor?.start(&supervise_arguments(args, host))?;
+    if is_detached && has_jobs && prepared.has_jobs_to_keep(wait) {
+        supervisor?.start(&supervise_arguments(args, errand.host))?;
     }
     let addresses = docker.addresses(&prepared.desired).await.map_err(failed)?;
     match args.format {

@@ -51,8 +51,13 @@ pub enum Error {
     #[error("two containers of the stack would both be called `{0}`")]
     Clash(String),
     /// `--scale` names no pod.
-    #[error("the stack has no pod `{0}` to scale")]
-    NoPod(String),
+    #[error("the stack has no pod `{name}` to scale")]
+    NoPod {
+        /// As typed.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
 }
 
 impl Error {
@@ -68,7 +73,8 @@ impl Error {
                 Some("make the service headless, or run one replica on the same port".to_owned())
             }
             Self::Clash(_) => Some("rename one of the pods or services".to_owned()),
-            Self::NoPod(_) => None,
+            Self::NoPod { known, .. } if known.is_empty() => Some("it has jobs only".to_owned()),
+            Self::NoPod { known, .. } => Some(format!("there are `{}`", known.join("`, `"))),
         }
     }
 }

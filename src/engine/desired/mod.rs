@@ -79,7 +79,10 @@ pub fn desire(stack: &Stack, surroundings: &Surroundings) -> Result<Desired, Vec
     let mut errors = Vec::new();
     for name in surroundings.scale.keys() {
         if stack.pod(name).is_none() {
-            errors.push(Error::NoPod(name.clone()));
+            errors.push(Error::NoPod {
+                name: name.clone(),
+                known: stack.pods().iter().map(|pod| pod.name.to_string()).collect(),
+            });
         }
     }
     for pod in stack.pods() {

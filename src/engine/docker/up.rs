@@ -20,7 +20,7 @@ use crate::engine::desired::{
 };
 use crate::engine::labels;
 use crate::engine::observed::{Observed, Status};
-use crate::engine::plan::{self, Action, ImageAction, ImageStep, Plan};
+use crate::engine::plan::{self, Action, ImageAction, ImageStep, Plan, Wishes};
 use crate::engine::secrets::Secrets;
 use crate::engine::{Events, Work};
 use crate::stack::{self, Name, Protocol, Publish, Source, Stack};
@@ -34,6 +34,8 @@ pub struct Request<'a> {
     pub project: &'a Path,
     /// Replicas by pod, instead of the stack's.
     pub scale: &'a BTreeMap<String, u32>,
+    /// The pods that it is about, with the services in front of them, and no job; empty is all.
+    pub only: &'a BTreeSet<String>,
     /// Whether images are built although nothing changed.
     pub rebuilds: bool,
     /// Whether containers that the stack has no more are removed.
@@ -193,7 +195,16 @@ impl Docker {
             scale: request.scale,
         };
         let many = |errors: Vec<desired::Error>| errors.into_iter().map(Error::from).collect::<Vec<_>>();
-        let desired = desire(stack, &surroundings).map_err(many)?;
+        let mut desired = desire(stack, &surroundings).map_err(many)?;
+        let services = desired
+            .services
+            .iter()
+            .filter(|(_, pod)| request.only.contains(*pod));
+        let services = services.map(|(service, _)| service.clone());
+        let only: BTreeSet<String> = services.chain(request.only.iter().cloned()).collect();
+        if !only.is_empty() {
+            desired.replicas.retain(|replica| only.contains(&replica.pod));
+        }
         let uses_binary = desired
             .replicas
             .iter()
@@ -206,7 +217,12 @@ impl Docker {
             .await
             .map_err(one)?;
         let many = |errors: Vec<plan::Error>| errors.into_iter().map(Error::from).collect::<Vec<_>>();
-        let mut plan = plan::plan(&desired, &observed, request.removes_orphans, now).map_err(many)?;
+        let wishes = Wishes {
+            removes_orphans: request.removes_orphans,
+            only: &only,
+            now,
+        };
+        let mut plan = plan::plan(&desired, &observed, wishes).map_err(many)?;
         plan.images = missing_images(stack, &images, &block_image);
         // Behind another kind of address the engine may be another machine, with ports of its own.
         let taken = if self.is_local() {

@@ -285,13 +285,25 @@ impl Error {
     }
 }
 
+/// What is asked of a plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Wishes<'a> {
+    /// Whether containers that the stack has no more are removed.
+    pub removes_orphans: bool,
+    /// The pods and services that it is about, and no job; empty is all.
+    pub only: &'a BTreeSet<String>,
+    /// The time.
+    pub now: OffsetDateTime,
+}
+
+impl Wishes<'_> {
+    fn is_about(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.contains(name)
+    }
+}
+
 /// Decides what `up` will do. Deterministic; touches nothing.
-pub fn plan(
-    desired: &Desired,
-    observed: &Observed,
-    remove_orphans: bool,
-    now: OffsetDateTime,
-) -> Result<Plan, Vec<Error>> {
+pub fn plan(desired: &Desired, observed: &Observed, wishes: Wishes<'_>) -> Result<Plan, Vec<Error>> {
     let errors = obstacles(desired, observed);
     if !errors.is_empty() {
         return Err(errors);
@@ -308,11 +320,18 @@ pub fn plan(
         })
         .collect();
     take_turns(&desired.replicas, &mut replicas, observed);
-    let volumes = plan_volumes(desired, observed);
-    let mut removals = removals(desired, observed, remove_orphans);
+    let mut volumes = plan_volumes(desired, observed);
+    if !wishes.only.is_empty() {
+        let containers = desired.replicas.iter().flat_map(|replica| &replica.containers);
+        let mounted: BTreeSet<&str> = containers
+            .flat_map(|container| container.mounts.iter().map(|mount| mount.volume.as_str()))
+            .collect();
+        volumes.retain(|step| mounted.contains(step.name.as_str()));
+    }
+    let mut removals = removals(desired, observed, wishes);
     let mut jobs = Vec::new();
-    for job in &desired.jobs {
-        let (plan, gone) = jobs::plan_job(job, observed, now);
+    for job in desired.jobs.iter().filter(|_| wishes.only.is_empty()) {
+        let (plan, gone) = jobs::plan_job(job, observed, wishes.now);
         let after = desired.after.get(&job.name).cloned().unwrap_or_default();
         jobs.extend(plan.map(|plan| JobPlan { after, ..plan }));
         removals.extend(gone);
@@ -585,7 +604,7 @@ fn plan_volumes(desired: &Desired, observed: &Observed) -> Vec<VolumeStep> {
         .collect()
 }
 
-fn removals(desired: &Desired, observed: &Observed, remove_orphans: bool) -> Vec<Removal> {
+fn removals(desired: &Desired, observed: &Observed, wishes: Wishes<'_>) -> Vec<Removal> {
     let wanted: BTreeSet<&str> = desired
         .replicas
         .iter()
@@ -603,7 +622,7 @@ fn removals(desired: &Desired, observed: &Observed, remove_orphans: bool) -> Vec
         .filter_map(|container| {
             let reason = match container.labels.role {
                 Role::Carrier => Reason::LeftOver,
-                _ if remove_orphans => Reason::Orphan,
+                _ if wishes.removes_orphans && wishes.is_about(&container.labels.pod) => Reason::Orphan,
                 _ => return None,
             };
             Some(removal(container, reason))

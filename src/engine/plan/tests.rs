@@ -9,10 +9,19 @@ use crate::engine::labels::Labels;
 use crate::stack::{EnvValue, Probes, Protocol, User};
 
 const NOW: OffsetDateTime = time::macros::datetime!(2026-01-01 00:00 UTC);
+static EVERYTHING: BTreeSet<String> = BTreeSet::new();
 const USER: User = User {
     uid: 65532,
     gid: 65532,
 };
+
+fn wishes(removes_orphans: bool) -> Wishes<'static> {
+    Wishes {
+        removes_orphans,
+        only: &EVERYTHING,
+        now: NOW,
+    }
+}
 
 fn container(name: &str, pod: &str, replica: u32, own: &str, role: Role, position: u32) -> Container {
     Container {
@@ -163,7 +172,7 @@ fn found<'a>(observed: &'a mut Observed, name: &str) -> &'a mut observed::Contai
 
 #[track_caller]
 fn planned(desired: &Desired, observed: &Observed) -> String {
-    plan(desired, observed, true, NOW).unwrap().to_string()
+    plan(desired, observed, wishes(true)).unwrap().to_string()
 }
 
 #[test]
@@ -181,7 +190,7 @@ fn an_empty_engine_gets_everything_in_order() {
 #[test]
 fn what_stands_as_it_should_is_left_alone() {
     let desired = desired();
-    let plan = plan(&desired, &standing(&desired), true, NOW).unwrap();
+    let plan = plan(&desired, &standing(&desired), wishes(true)).unwrap();
     assert!(plan.is_empty(), "{plan}");
 }
 
@@ -335,7 +344,7 @@ fn what_the_stack_has_no_more_goes_first_and_its_volumes_last() {
     - remove container shop-web-0-tls: it is not in the stack
     - remove volume shop-web-certs: nothing mounts it any more
     ");
-    let kept = plan(&after, &observed, false, NOW).unwrap();
+    let kept = plan(&after, &observed, wishes(false)).unwrap();
     assert!(kept.is_empty(), "{kept}");
 }
 
@@ -351,7 +360,7 @@ fn a_claim_outlives_its_pod() {
         volumes: BTreeMap::from([("shop-db-data".to_owned(), "claim".to_owned())]),
         ..Observed::default()
     };
-    let plan = plan(&desired, &observed, true, NOW).unwrap();
+    let plan = plan(&desired, &observed, wishes(true)).unwrap();
     assert!(plan.is_empty(), "{plan}");
 }
 
@@ -365,7 +374,7 @@ fn claim(observed: &Observed) -> Option<VolumeAction> {
         owner: Some(USER),
     };
     desired.volumes.insert("shop-db-data".to_owned(), claim);
-    let plan = plan(&desired, observed, true, NOW).unwrap();
+    let plan = plan(&desired, observed, wishes(true)).unwrap();
     plan.volumes
         .iter()
         .find(|step| step.name == "shop-db-data")
@@ -416,7 +425,7 @@ fn a_half_filled_secret_volume_is_filled_again() {
         volumes: BTreeMap::from([("shop-web-certs".to_owned(), "secret".to_owned())]),
         ..Observed::default()
     };
-    let plan = plan(&desired, &observed, true, NOW).unwrap();
+    let plan = plan(&desired, &observed, wishes(true)).unwrap();
     assert_eq!(
         plan.volumes,
         [VolumeStep {
@@ -451,7 +460,7 @@ fn what_is_not_ours_stops_the_plan_and_is_named() {
         foreign_network: true,
         ..Observed::default()
     };
-    let errors = plan(&desired, &observed, true, NOW).unwrap_err();
+    let errors = plan(&desired, &observed, wishes(true)).unwrap_err();
     let text: Vec<String> = errors
         .iter()
         .map(|error| format!("{error}\n  {}", error.hint()))
@@ -484,8 +493,8 @@ fn a_port_of_another_address_or_protocol_is_no_obstacle() {
         }],
         ..Observed::default()
     };
-    assert!(plan(&desired, &holder("127.0.0.2", false), true, NOW).is_ok());
-    assert!(plan(&desired, &holder("127.0.0.1", true), true, NOW).is_ok());
-    assert!(plan(&desired, &holder("127.0.0.1", false), true, NOW).is_err());
-    assert!(plan(&desired, &holder("::", false), true, NOW).is_err());
+    assert!(plan(&desired, &holder("127.0.0.2", false), wishes(true)).is_ok());
+    assert!(plan(&desired, &holder("127.0.0.1", true), wishes(true)).is_ok());
+    assert!(plan(&desired, &holder("127.0.0.1", false), wishes(true)).is_err());
+    assert!(plan(&desired, &holder("::", false), wishes(true)).is_err());
 }

@@ -6,6 +6,7 @@ mod liveness;
 mod order;
 mod pods;
 mod quiet;
+mod scale;
 mod secrets;
 mod services;
 mod stack;
