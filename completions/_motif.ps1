@@ -39,6 +39,7 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('up', 'up', [CompletionResultType]::ParameterValue, 'Build, load and start the stack''s pods')
             [CompletionResult]::new('scale', 'scale', [CompletionResultType]::ParameterValue, 'Run another number of replicas of a pod')
             [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'Show the stack''s pods: what is ready, what restarts, what is published')
+            [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Say why something of the stack is not as it should be')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show what the stack''s containers wrote, in the order of its time')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a program in a container of the stack')
             [CompletionResult]::new('down', 'down', [CompletionResultType]::ParameterValue, 'Stop the stack''s pods and remove all that the stack owns')
@@ -204,6 +205,23 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…` or `tcp://…`')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Show replicas that ended well too')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Show replicas that ended well too')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'motif;why' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Take the stack''s name from this file instead of `stack.yaml`')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Take the stack''s name from this file instead of `stack.yaml`')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Name the stack; then no file is needed')
+            [CompletionResult]::new('--project-name', '--project-name', [CompletionResultType]::ParameterName, 'Name the stack; then no file is needed')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print for people, or as one JSON document')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colour')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…` or `tcp://…`')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…` or `tcp://…`')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -441,6 +459,7 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('up', 'up', [CompletionResultType]::ParameterValue, 'Build, load and start the stack''s pods')
             [CompletionResult]::new('scale', 'scale', [CompletionResultType]::ParameterValue, 'Run another number of replicas of a pod')
             [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'Show the stack''s pods: what is ready, what restarts, what is published')
+            [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Say why something of the stack is not as it should be')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show what the stack''s containers wrote, in the order of its time')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a program in a container of the stack')
             [CompletionResult]::new('down', 'down', [CompletionResultType]::ParameterValue, 'Stop the stack''s pods and remove all that the stack owns')
@@ -478,6 +497,9 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             break
         }
         'motif;help;ps' {
+            break
+        }
+        'motif;help;why' {
             break
         }
         'motif;help;logs' {

@@ -73,6 +73,9 @@ _motif() {
             motif,up)
                 cmd="motif__subcmd__up"
                 ;;
+            motif,why)
+                cmd="motif__subcmd__why"
+                ;;
             motif__subcmd__export,help)
                 cmd="motif__subcmd__export__subcmd__help"
                 ;;
@@ -142,6 +145,9 @@ _motif() {
             motif__subcmd__help,up)
                 cmd="motif__subcmd__help__subcmd__up"
                 ;;
+            motif__subcmd__help,why)
+                cmd="motif__subcmd__help__subcmd__why"
+                ;;
             motif__subcmd__help__subcmd__export,kubernetes)
                 cmd="motif__subcmd__help__subcmd__export__subcmd__kubernetes"
                 ;;
@@ -167,7 +173,7 @@ _motif() {
 
     case "${cmd}" in
         motif)
-            opts="-q -C -H -h -V --color --quiet --directory --host --help --version new patterns check schema up scale ps logs exec down supervise export inspect images prune block completions man help"
+            opts="-q -C -H -h -V --color --quiet --directory --host --help --version new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -631,7 +637,7 @@ _motif() {
             return 0
             ;;
         motif__subcmd__help)
-            opts="new patterns check schema up scale ps logs exec down supervise export inspect images prune block completions man help"
+            opts="new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -925,6 +931,20 @@ _motif() {
             return 0
             ;;
         motif__subcmd__help__subcmd__up)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        motif__subcmd__help__subcmd__why)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1581,6 +1601,60 @@ _motif() {
                     ;;
                 --remove-orphans)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -H)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        motif__subcmd__why)
+            opts="-f -p -q -C -H -h --file --project-name --format --color --quiet --directory --host --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --project-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --format)

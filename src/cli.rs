@@ -57,6 +57,7 @@ enum Command {
     Up(commands::up::UpArgs),
     Scale(commands::scale::ScaleArgs),
     Ps(commands::ps::PsArgs),
+    Why(commands::why::WhyArgs),
     // `-f` follows, as in `docker compose logs`; the file is `--file` here.
     #[command(mut_arg("file", |file| file.short(None)))]
     Logs(commands::logs::LogsArgs),
@@ -116,6 +117,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Scale(args) => commands::scale::run(args, host, printer),
         Command::Schema(args) => commands::schema::run(&args, printer),
         Command::Supervise(args) => commands::supervise::run(&args, host, printer),
+        Command::Why(args) => commands::why::run(&args, host, printer),
         Command::Up(args) => commands::up::run(&args, host, printer),
     };
     match result {

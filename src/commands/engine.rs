@@ -22,7 +22,11 @@ pub fn failed(error: Error) -> Failure {
 
 /// Says all errors but the last, which becomes the command's failure.
 pub fn failures(errors: Vec<Error>, printer: Printer) -> Failure {
-    let mut failures: Vec<Failure> = errors.into_iter().map(failed).collect();
+    last(errors.into_iter().map(failed).collect(), printer)
+}
+
+/// Says all failures but the last, which becomes the command's.
+pub fn last(mut failures: Vec<Failure>, printer: Printer) -> Failure {
     let last = failures
         .pop()
         .unwrap_or_else(|| Failure::usage("nothing was said to be wrong"));
@@ -30,4 +34,9 @@ pub fn failures(errors: Vec<Error>, printer: Printer) -> Failure {
         printer.failure(&failure);
     }
     last
+}
+
+/// What is said where a stack has no containers.
+pub fn nothing_stands(stack: &str) -> String {
+    format!("nothing of stack `{stack}` stands on the engine; `motif up` starts it")
 }

@@ -21,3 +21,4 @@ mod selection;
 pub mod stack_args;
 pub mod supervise;
 pub mod up;
+pub mod why;

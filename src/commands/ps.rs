@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
-use super::engine::{failed, runtime};
+use super::engine::{failed, nothing_stands, runtime};
 use super::selection::SelectionArgs;
 use crate::engine::observed::{Port, Status};
 use crate::engine::overview::{Member, Overview, overview};
@@ -79,9 +79,7 @@ pub fn run(args: &PsArgs, host: Option<&str>, printer: Printer) -> Result<Exit, 
                 _ => {}
             }
             if is_empty {
-                printer.status(format!(
-                    "nothing of stack `{name}` stands on the engine; `motif up` starts it"
-                ));
+                printer.status(nothing_stands(&name));
             } else if replicas.is_empty() {
                 printer.status("everything ended well; `--all` shows it");
             }

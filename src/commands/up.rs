@@ -9,14 +9,16 @@ use serde_json::json;
 use time::OffsetDateTime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::engine::{failed, failures, runtime};
+use super::engine::{failed, failures, last, runtime};
 use super::stack_args::{LoadedStack, StackArgs};
-use crate::engine::docker::Docker;
+use super::why;
 use crate::engine::docker::down::stages;
 use crate::engine::docker::logs::{LogLine, LogRequest};
 use crate::engine::docker::stop::Ending;
 use crate::engine::docker::up::{Address, Prepared, Request, Wait};
+use crate::engine::docker::{Docker, Error};
 use crate::engine::supervisor::Supervisor;
+use crate::engine::why::{ContainerFailure, Diagnosis};
 use crate::engine::{Event, Events};
 use crate::stack::Stack;
 use crate::terminal::{Exit, Failure, Format, Printer, progress};
@@ -181,16 +183,19 @@ async fn bring_up(errand: &Errand<'_>, docker: &Docker, events: &Events) -> Resu
         // A run that was cut short may have left the engine at work.
         for pause in PAUSES {
             match docker.up(&prepared, wait, args.wait_timeout, events).await {
-                Err(error) if error.is_of_the_moment(&prepared.plan) => {}
-                done => return done.map_err(failed),
+                Ok(()) => return Ok(()),
+                Err(errors) if !errors.iter().any(|error| error.is_of_the_moment(&prepared.plan)) => {
+                    return Err(explained(errors, docker, errand).await);
+                }
+                Err(_) => {}
             }
             tokio::time::sleep(pause).await;
             prepared = prepare().await?;
         }
-        docker
-            .up(&prepared, wait, args.wait_timeout, events)
-            .await
-            .map_err(failed)
+        match docker.up(&prepared, wait, args.wait_timeout, events).await {
+            Ok(()) => Ok(()),
+            Err(errors) => Err(explained(errors, docker, errand).await),
+        }
     };
     tokio::select! {
         done = carried_out => done?,
@@ -236,6 +241,34 @@ async fn bring_up(errand: &Errand<'_>, docker: &Docker, events: &Events) -> Resu
         _ = interrupt.recv() => docker.kill(&stages(&observed).concat().concat()).await,
     }
     Ok(Exit::Interrupted)
+}
+
+/// Errors; those of containers with what else is wrong with their pods and with what those come after.
+async fn explained(errors: Vec<Error>, docker: &Docker, errand: &Errand<'_>) -> Failure {
+    let mut failures: Vec<Failure> = Vec::new();
+    for error in errors {
+        failures.push(match &error {
+            Error::Container(told) => with_causes(told, docker, errand.stack).await,
+            _ => failed(error),
+        });
+    }
+    last(failures, errand.printer)
+}
+
+async fn with_causes(told: &ContainerFailure, docker: &Docker, stack: &Stack) -> Failure {
+    let found = why::of_pod(docker, stack, &told.pod).await;
+    let others: Vec<Diagnosis> = found
+        .into_iter()
+        .filter_map(|diagnosis| diagnosis.beside(told))
+        .collect();
+    let texts = others.iter().map(Diagnosis::to_string);
+    let texts: Vec<String> = std::iter::once(told.to_string()).chain(texts).collect();
+    let mut hints = vec![told.hint()];
+    hints.extend(others.iter().flat_map(Diagnosis::hints));
+    hints.dedup();
+    let mut failure = Failure::from(anyhow::Error::msg(texts.join("\n")));
+    failure.hints = hints;
+    failure
 }
 
 /// Shows what the pods write and keeps the jobs, until all have ended.

@@ -14,5 +14,6 @@ pub mod plan;
 pub mod secrets;
 pub mod selector;
 pub mod supervisor;
+pub mod why;
 
 pub use event::{Event, Events, Work};

@@ -32,6 +32,18 @@ pub struct Member {
     pub ports: Vec<Port>,
     /// Whether it is part of a job's run.
     pub is_of_job: bool,
+    /// Whether it ended because it wanted more memory than there was.
+    pub is_out_of_memory: bool,
+    /// Why the engine couldn't start it.
+    pub error: Option<String>,
+    /// What it ended with last.
+    pub exit_code: i64,
+    /// The most memory that it may have, in bytes.
+    pub memory: Option<u64>,
+    /// What its probe got last, where it doesn't pass.
+    pub answer: Option<String>,
+    /// Whether it has run for some time since it was started last.
+    pub is_settled: bool,
 }
 
 /// A restart that a failed probe caused.
@@ -301,6 +313,12 @@ mod tests {
             created: None,
             ports: Vec::new(),
             is_of_job: false,
+            is_out_of_memory: false,
+            error: None,
+            exit_code: 0,
+            memory: None,
+            answer: None,
+            is_settled: true,
         }
     }
 

@@ -123,6 +123,13 @@ impl Printer {
         self.talk(&format!("{WARNING}warning:{WARNING:#} {}", plain(line.as_ref())));
     }
 
+    /// Says what to do next.
+    pub fn hint(self, line: impl AsRef<str>) {
+        if !self.quiet {
+            self.talk(&format!("{HINT}hint:{HINT:#} {}", plain(line.as_ref())));
+        }
+    }
+
     /// Draws problems, each with its place in the text.
     pub fn problems(self, problems: &Problems) {
         for paragraph in report::draw(problems, self.is_colored()) {

@@ -140,14 +140,8 @@ async fn failure(status: StatusCode, response: Response<hyper::body::Incoming>) 
         text.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
     }
     let text = String::from_utf8_lossy(&text);
-    let line: String = text
-        .trim()
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(SHOWN)
-        .collect();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line: String = words.join(" ").chars().take(SHOWN).collect();
     if line.is_empty() {
         status.to_string()
     } else {
@@ -292,7 +286,7 @@ mod tests {
         check(
             "/",
             vec!["HTTP/1.1 503 x\r\nContent-Length: 16\r\n\r\nno database\nmore"],
-            &fail("it: 503 Service Unavailable: no database"),
+            &fail("it: 503 Service Unavailable: no database more"),
             &["GET / HTTP/1.1"],
         );
         check(

@@ -62,19 +62,17 @@ pub enum Error {
 
 impl Error {
     /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> String {
         match self {
-            Self::Root { .. } => Some(
+            Self::Root { .. } => {
                 "say `user: 65532` if the program can run so, or `security: baseline` to let it be root"
-                    .to_owned(),
-            ),
-            Self::NamedUser { .. } => Some("say `user:` with the number of that user".to_owned()),
-            Self::Udp { .. } => {
-                Some("make the service headless, or run one replica on the same port".to_owned())
+                    .to_owned()
             }
-            Self::Clash(_) => Some("rename one of the pods or services".to_owned()),
-            Self::NoPod { known, .. } if known.is_empty() => Some("it has jobs only".to_owned()),
-            Self::NoPod { known, .. } => Some(format!("there are `{}`", known.join("`, `"))),
+            Self::NamedUser { .. } => "say `user:` with the number of that user".to_owned(),
+            Self::Udp { .. } => "make the service headless, or run one replica on the same port".to_owned(),
+            Self::Clash(_) => "rename one of the pods or services".to_owned(),
+            Self::NoPod { known, .. } if known.is_empty() => "it has jobs only".to_owned(),
+            Self::NoPod { known, .. } => format!("there are `{}`", known.join("`, `")),
         }
     }
 }

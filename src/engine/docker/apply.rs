@@ -40,22 +40,29 @@ pub struct Apply<'a> {
 }
 
 impl Apply<'_> {
-    /// Carries out the plan. Every container that has to be started was started when this returns.
-    pub async fn run(&self, changes: &Changes) -> Result<(), Error> {
+    /// Carries out the plan. Every container that has to be started was started when this returns, but for those of a
+    /// pod that failed, and of what comes after it.
+    pub async fn run(&self, changes: &Changes) -> Result<(), Vec<Error>> {
+        self.make_ready().await.map_err(|error| vec![error])?;
+        self.start_all(changes).await?;
+        let stale = &self.plan.stale_volumes;
+        let removed = self.docker.remove_volumes(stale, self.events).await;
+        removed.map_err(|error| vec![error])
+    }
+
+    /// Removes what goes, and makes what pods need.
+    async fn make_ready(&self) -> Result<(), Error> {
         self.remove().await?;
         for id in &self.plan.surplus_networks {
             let name = &self.context.desired.network;
             self.docker.remove_network(id, name, self.events).await?;
         }
         tokio::try_join!(self.make_network(), self.fill_volumes())?;
-        self.start_all(changes).await?;
-        self.docker
-            .remove_volumes(&self.plan.stale_volumes, self.events)
-            .await
+        Ok(())
     }
 
     /// Starts every pod when what it comes after is so, and the jobs that others come after.
-    async fn start_all(&self, changes: &Changes) -> Result<(), Error> {
+    async fn start_all(&self, changes: &Changes) -> Result<(), Vec<Error>> {
         let desired = self.context.desired;
         let replicas: Vec<(&Replica, &ReplicaPlan)> =
             desired.replicas.iter().zip(&self.plan.replicas).collect();
@@ -79,15 +86,20 @@ impl Apply<'_> {
         let jobs = awaited_jobs.iter().map(|plan| plan.name.as_str());
         let board = Board::new(pods.keys().copied().chain(jobs));
         let pods = pods.iter().map(async |(name, replicas)| {
-            self.wait_for(replicas.iter().flat_map(|(_, plan)| &plan.after), &board)
-                .await;
-            self.pod(replicas).await?;
-            board.reach(name, Stage::Started);
-            if awaited.contains(name) {
-                self.wait_until_settled(name).await?;
-                board.reach(name, Stage::Settled);
+            if !is_their_turn(replicas.iter().flat_map(|(_, plan)| &plan.after), &board).await {
+                board.reach(name, Stage::Failed);
+                return Ok(());
             }
-            Ok::<_, Error>(())
+            let start = async {
+                self.pod(replicas).await?;
+                board.reach(name, Stage::Started);
+                if awaited.contains(name) {
+                    self.wait_until_settled(name).await?;
+                    board.reach(name, Stage::Settled);
+                }
+                Ok(())
+            };
+            start.await.inspect_err(|_| board.reach(name, Stage::Failed))
         });
         let proxies = replicas.iter().filter(|(replica, _)| replica.is_proxy());
         let proxies = proxies.map(async |(replica, plan)| {
@@ -98,21 +110,21 @@ impl Apply<'_> {
             self.replica(replica, plan).await
         });
         let jobs = awaited_jobs.iter().map(async |plan| {
-            self.wait_for(&plan.after, &board).await;
+            if !is_their_turn(&plan.after, &board).await {
+                board.reach(&plan.name, Stage::Failed);
+                return Ok(());
+            }
             if let Some(job) = desired.jobs.iter().find(|job| job.name == plan.name) {
-                self.keep_job(job, changes, false).await?;
+                let kept = self.keep_job(job, changes, false).await;
+                kept.inspect_err(|_| board.reach(&plan.name, Stage::Failed))?;
             }
             board.reach(&plan.name, Stage::Settled);
-            Ok::<_, Error>(())
+            Ok(())
         });
-        tokio::try_join!(try_join_all(pods), try_join_all(proxies), try_join_all(jobs))?;
-        Ok(())
-    }
-
-    async fn wait_for<'b>(&self, after: impl IntoIterator<Item = &'b After>, board: &Board) {
-        for after in after {
-            board.wait(&after.on, Stage::Settled).await;
-        }
+        let (pods, proxies, jobs) = tokio::join!(join_all(pods), join_all(proxies), join_all(jobs));
+        let results = [pods, proxies, jobs].into_iter().flatten();
+        let errors: Vec<Error> = results.filter_map(Result::err).collect();
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     /// Waits until a pod is ready, and the services in front of it.
@@ -389,6 +401,16 @@ impl Apply<'_> {
         self.events.finished(&work, "ready");
         Ok(())
     }
+}
+
+/// Waits until all that something comes after is so; whether it ever will be.
+async fn is_their_turn<'a>(after: impl IntoIterator<Item = &'a After>, board: &Board) -> bool {
+    for after in after {
+        if !board.wait(&after.on, Stage::Settled).await {
+            return false;
+        }
+    }
+    true
 }
 
 const REMOVED: Ending = Ending {

@@ -1,8 +1,9 @@
 //! What can go wrong with the engine: one variant per intent or finding, never bollard's own words alone.
 
+use super::ConnectionError;
 use super::build::BuildError;
-use super::{ConnectionError, ContainerFailure};
 use crate::engine::binary::{self, BinaryError};
+use crate::engine::why::ContainerFailure;
 use crate::engine::{desired, plan, secrets};
 
 /// Why the engine did not do what it was asked.
@@ -217,7 +218,7 @@ impl Error {
             Self::JobDeadline { job, .. } => Some(format!(
                 "see what it does with `motif logs {job}`; `deadline:` says how long it may take"
             )),
-            Self::Desired(error) => error.hint(),
+            Self::Desired(error) => Some(error.hint()),
             Self::Plan(error) => Some(error.hint()),
             Self::Secret(error) => error.hint(),
             Self::PortTaken { service, .. } => Some(format!(

@@ -1,120 +1,19 @@
-//! Why a container is not what it should be, with its last words.
+//! Gathers why containers are not what they should be, with their last words.
 
-use std::fmt;
+use std::collections::BTreeMap;
 
 use bollard::models::ContainerState;
 use bollard::query_parameters::{InspectContainerOptions, LogsOptionsBuilder};
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 
 use super::{Docker, Error, Intent};
 use crate::engine::desired::Container;
+use crate::engine::overview::Member;
+use crate::engine::why::{ContainerFailure, Problem, problem};
 
 /// How many of its last lines are shown.
 const LINES: &str = "10";
-
-/// A container that is not what it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContainerFailure {
-    /// `web-0/app`.
-    pub container: String,
-    /// Its name on the engine.
-    pub name: String,
-    /// What is wrong.
-    pub problem: Problem,
-    /// What its failed probe said last.
-    pub answer: Option<String>,
-    /// The last lines that it wrote.
-    pub lines: Vec<String>,
-}
-
-/// What is wrong with a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Problem {
-    /// It ended, though it should run.
-    Ended(i64),
-    /// It took more memory than its limit.
-    OutOfMemory {
-        /// Its limit in bytes.
-        limit: Option<u64>,
-    },
-    /// It ends again and again.
-    Crashing {
-        /// How often it was started again.
-        restarts: i64,
-        /// How it ended last.
-        code: i64,
-    },
-    /// Its startup probe did not pass in its time.
-    NotStarted,
-    /// Its readiness probe did not pass in time.
-    NotReady,
-}
-
-impl fmt::Display for ContainerFailure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "container `{}` ", self.container)?;
-        match &self.problem {
-            Problem::Ended(code) => write!(formatter, "ended with {}", exit_code(*code))?,
-            Problem::OutOfMemory { limit: Some(limit) } => {
-                write!(
-                    formatter,
-                    "was killed: it needs more memory than its limit of {}",
-                    crate::stack::Bytes(*limit)
-                )?;
-            }
-            Problem::OutOfMemory { limit: None } => {
-                formatter.write_str("was killed: the machine ran out of memory")?;
-            }
-            Problem::Crashing { restarts, code } => {
-                write!(
-                    formatter,
-                    "ends again and again: {restarts} restarts, last with {}",
-                    exit_code(*code)
-                )?;
-            }
-            Problem::NotStarted => formatter.write_str("did not pass its startup probe in time")?,
-            Problem::NotReady => formatter.write_str("is not ready")?,
-        }
-        if let Some(answer) = &self.answer {
-            write!(formatter, "\n  its probe said: {answer}")?;
-        }
-        if self.lines.is_empty() {
-            formatter.write_str("\n  it wrote nothing")?;
-        } else {
-            formatter.write_str("\n  its last lines:")?;
-        }
-        for line in &self.lines {
-            write!(formatter, "\n    {line}")?;
-        }
-        Ok(())
-    }
-}
-
-/// An exit code with what it usually means.
-fn exit_code(code: i64) -> String {
-    let meaning = match code {
-        126 => " (the program can't be executed)",
-        127 => " (no such program)",
-        137 => " (SIGKILL)",
-        139 => " (SIGSEGV)",
-        143 => " (SIGTERM)",
-        _ => "",
-    };
-    format!("exit code {code}{meaning}")
-}
-
-impl std::error::Error for ContainerFailure {}
-
-impl ContainerFailure {
-    /// What to do next.
-    pub fn hint(&self) -> String {
-        let name = &self.container;
-        match &self.problem {
-            Problem::OutOfMemory { .. } => "give it more with `resources: { memory: … }`".to_owned(),
-            _ => format!("see all it wrote with `motif logs {name}`"),
-        }
-    }
-}
 
 impl Docker {
     /// Gathers why a container ended.
@@ -131,9 +30,18 @@ impl Docker {
                 limit: container.memory,
             }
         } else if restarts > 0 {
-            Problem::Crashing { restarts, code }
+            let probe = if container.watched {
+                self.last_restart(id).await
+            } else {
+                None
+            };
+            Problem::Crashing {
+                restarts,
+                code: Some(code),
+                probe: probe.map(|restart| restart.reason),
+            }
         } else {
-            Problem::Ended(code)
+            Problem::Ended { code }
         };
         self.failure(id, container, problem, None).await
     }
@@ -147,12 +55,32 @@ impl Docker {
         answer: Option<String>,
     ) -> ContainerFailure {
         ContainerFailure {
+            pod: container.pod.clone(),
             container: container.display_name(),
             name: container.name.clone(),
             problem,
             answer: answer.filter(|answer| !answer.is_empty()),
             lines: self.last_lines(id).await,
         }
+    }
+
+    /// What is wrong with containers that a person looks at, by their name on the engine.
+    pub async fn failures(&self, members: &[Member]) -> BTreeMap<String, ContainerFailure> {
+        let ill = members
+            .iter()
+            .filter_map(|member| Some((member, problem(member)?)));
+        let gathered = ill.map(async |(member, problem)| {
+            let failure = ContainerFailure {
+                pod: member.labels.pod.clone(),
+                container: member.labels.display_name(),
+                name: member.name.clone(),
+                problem,
+                answer: member.answer.clone(),
+                lines: self.last_lines(&member.id).await,
+            };
+            (member.name.clone(), failure)
+        });
+        join_all(gathered).await.into_iter().collect()
     }
 
     /// How a container is, and how often the engine started it again; `None` where there is none.

@@ -3,18 +3,24 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use bollard::models::{ContainerInspectResponse, ContainerSummary, HealthStatusEnum};
+use bollard::models::{
+    ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary, HealthStatusEnum,
+};
 use bollard::query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder};
 use futures_util::future::join_all;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::{Docker, Error, Intent, observe};
 use crate::engine::desired::RESTARTS_FOLDER;
 use crate::engine::labels::{self, Labels, Role};
+use crate::engine::observed::Status;
 use crate::engine::overview::{Health, Member};
 
 /// How long a container that just started may take to say how it is.
 const FIRST_ANSWER: Duration = Duration::from_secs(1);
+/// How long a container has to run until the engine forgets its earlier ends: its back-off starts anew.
+const SETTLED: Duration = Duration::from_secs(10);
 
 impl Docker {
     /// The containers of a stack, ended ones too: one question, then one for each, all at once.
@@ -78,20 +84,36 @@ impl Docker {
             .get("image")
             .and_then(|image| image.rsplit_once('@'));
         let image = image.map(|(name, _)| name.to_owned());
-        let mut health = inspected.state.and_then(|state| state.health?.status);
+        let state = inspected.state.unwrap_or_default();
+        let health_state = state.health.unwrap_or_default();
+        let mut health = health_state.status;
+        let mut answer = health_state
+            .log
+            .unwrap_or_default()
+            .pop()
+            .and_then(|last| last.output);
         // The engine asks when the interval is over; whoever looks wants to know now.
         if matches!(
             health,
             Some(HealthStatusEnum::STARTING | HealthStatusEnum::UNHEALTHY)
-        ) {
+        ) && state.running == Some(true)
+        {
             let test = inspected.config.and_then(|config| config.healthcheck?.test);
             if let Some([kind, command @ ..]) = test.as_deref()
                 && kind == "CMD"
-                && let Ok((0, _)) = self.run_in(&container.id, command, FIRST_ANSWER).await
+                && let Ok((code, said)) = self.run_in(&container.id, command, FIRST_ANSWER).await
             {
-                health = Some(HealthStatusEnum::HEALTHY);
+                if code == 0 {
+                    health = Some(HealthStatusEnum::HEALTHY);
+                } else {
+                    answer = Some(said);
+                }
             }
         }
+        let last_line = |text: String| {
+            let line = text.lines().rfind(|line| !line.trim().is_empty())?;
+            Some(line.trim().to_owned())
+        };
         let is_watched = || container.volumes.values().any(|path| path == RESTARTS_FOLDER);
         let restarts = inspected.restart_count.unwrap_or_default();
         let last_restart = if restarts > 0 && is_watched() {
@@ -102,7 +124,15 @@ impl Docker {
         Some(Member {
             last_restart,
             image: image.or_else(|| summary.image.clone()).unwrap_or_default(),
-            status: container.status,
+            // As of the same moment as all the rest.
+            status: state.status.map_or(container.status, |status| match status {
+                ContainerStateStatusEnum::RUNNING => Status::Running,
+                ContainerStateStatusEnum::PAUSED => Status::Paused,
+                ContainerStateStatusEnum::RESTARTING => Status::Restarting,
+                ContainerStateStatusEnum::EXITED => Status::Exited(state.exit_code.unwrap_or(-1)),
+                ContainerStateStatusEnum::DEAD | ContainerStateStatusEnum::REMOVING => Status::Dead,
+                _ => Status::Created,
+            }),
             health: match health {
                 Some(HealthStatusEnum::STARTING) => Health::Starting,
                 Some(HealthStatusEnum::HEALTHY) => Health::Ready,
@@ -115,6 +145,20 @@ impl Docker {
                 .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok()),
             ports: container.ports,
             is_of_job: container.job.is_some(),
+            is_settled: state
+                .started_at
+                .and_then(|text| OffsetDateTime::parse(&text, &Rfc3339).ok())
+                .is_some_and(|started| OffsetDateTime::now_utc() - started > SETTLED),
+            is_out_of_memory: state.oom_killed == Some(true),
+            error: state.error.filter(|error| !error.is_empty()),
+            exit_code: state.exit_code.unwrap_or_default(),
+            memory: inspected
+                .host_config
+                .and_then(|config| u64::try_from(config.memory?).ok())
+                .filter(|memory| *memory > 0),
+            answer: answer
+                .filter(|_| health != Some(HealthStatusEnum::HEALTHY))
+                .and_then(last_line),
             id: container.id,
             name: container.name,
             labels: container.labels,

@@ -28,7 +28,6 @@ pub use apply::Apply;
 pub use connection::ConnectionError;
 pub use create::Context;
 pub use error::{Answer, Error, Intent};
-pub use failure::ContainerFailure;
 
 /// How many replicas or images are worked on at once: the engine itself does little side by side.
 const AT_ONCE: usize = 8;

@@ -13,6 +13,8 @@ pub enum Stage {
     Started,
     /// What others wait for is so: the pod is ready, the job done.
     Settled,
+    /// It never will be.
+    Failed,
 }
 
 /// How far every pod and job is.
@@ -33,11 +35,16 @@ impl Board {
         }
     }
 
-    /// Waits until a pod or job got somewhere; at once where it is not on the board.
-    pub async fn wait(&self, name: &str, stage: Stage) {
-        if let Some(sender) = self.0.get(name) {
-            // The sender lives as long as the board.
-            let _ = sender.subscribe().wait_for(|reached| *reached >= stage).await;
-        }
+    /// Waits until a pod or job got somewhere, and says whether it did; at once where it is not on the board.
+    pub async fn wait(&self, name: &str, stage: Stage) -> bool {
+        let Some(sender) = self.0.get(name) else {
+            return true;
+        };
+        let mut receiver = sender.subscribe();
+        // The sender lives as long as the board.
+        receiver
+            .wait_for(|reached| *reached >= stage)
+            .await
+            .is_ok_and(|reached| *reached != Stage::Failed)
     }
 }

@@ -7,9 +7,9 @@ use bollard::models::{ContainerState, ContainerStateStatusEnum, HealthStatusEnum
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::failure::Problem;
-use super::{ContainerFailure, Docker, Error, Intent};
+use super::{Docker, Error, Intent};
 use crate::engine::desired::{Container, probe_command};
+use crate::engine::why::{ContainerFailure, Problem};
 use crate::stack::{Probe, Restart};
 
 /// The pause between two looks, at first.

@@ -28,7 +28,9 @@ impl Apply<'_> {
     /// Does what the plan says with the replicas of a pod: first those that serve nobody, then the others in turn.
     pub(super) async fn pod(&self, replicas: &[(&Replica, &ReplicaPlan)]) -> Result<(), Error> {
         let in_turn = |turn: Option<u32>| replicas.iter().filter(move |(_, plan)| plan.turn == turn);
-        try_join_all(in_turn(None).map(|(replica, plan)| self.replica(replica, plan))).await?;
+        // None waits for another, so none fails another.
+        let started = join_all(in_turn(None).map(|(replica, plan)| self.replica(replica, plan))).await;
+        started.into_iter().collect::<Result<(), Error>>()?;
         let turns = replicas
             .iter()
             .filter_map(|(_, plan)| plan.turn)

@@ -252,7 +252,7 @@ impl Docker {
         wait: Wait,
         patience: Duration,
         events: &Events,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Vec<Error>> {
         let make_run = |job: &str, name: RunName| prepared.job_run(job, name);
         let permits = Semaphore::new(AT_ONCE);
         let apply = prepared.apply(self, &make_run, &permits, patience, events);
@@ -266,7 +266,7 @@ impl Docker {
         if wait == Wait::Ready {
             let ready = apply.wait_until_ready(Instant::now() + patience);
             let jobs = try_join_all(apply.jobs_left().map(|job| apply.keep_job(job, &changes, false)));
-            tokio::try_join!(ready, jobs)?;
+            tokio::try_join!(ready, jobs).map_err(|error| vec![error])?;
         }
         Ok(())
     }

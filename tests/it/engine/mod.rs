@@ -10,3 +10,4 @@ mod scale;
 mod secrets;
 mod services;
 mod stack;
+mod why;

@@ -46,10 +46,34 @@ impl FakeEngine {
     }
 }
 
+/// A whole request: an answer before its end would make either side's words a matter of luck.
+fn request(stream: &mut UnixStream) -> String {
+    let mut bytes = Vec::new();
+    let mut part = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = stream.read(&mut part) {
+        bytes.extend_from_slice(&part[..length]);
+        let text = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        let length = length.map_or(0, |length| length.parse().unwrap());
+        let is_chunked = head.contains("transfer-encoding: chunked");
+        if if is_chunked {
+            body.ends_with("0\r\n\r\n")
+        } else {
+            body.len() >= length
+        } {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 fn answer(mut stream: UnixStream, script: Script) {
-    let mut head = vec![0; 64 * 1024];
-    let length = stream.read(&mut head).unwrap_or(0);
-    let head = String::from_utf8_lossy(&head[..length]).into_owned();
+    let head = request(&mut stream);
     let reply = script
         .iter()
         .find(|(start, _)| head.starts_with(start))
