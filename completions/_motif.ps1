@@ -152,6 +152,7 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Name the stack otherwise than its file does')
             [CompletionResult]::new('--project-name', '--project-name', [CompletionResultType]::ParameterName, 'Name the stack otherwise than its file does')
             [CompletionResult]::new('--wait-timeout', '--wait-timeout', [CompletionResultType]::ParameterName, 'How long --wait waits')
+            [CompletionResult]::new('--builder', '--builder', [CompletionResultType]::ParameterName, 'What builds images [default: BuildKit where the engine has it]')
             [CompletionResult]::new('--scale', '--scale', [CompletionResultType]::ParameterName, 'Run another number of replicas of a pod')
             [CompletionResult]::new('--remove-orphans', '--remove-orphans', [CompletionResultType]::ParameterName, 'Remove containers that the stack has no more')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of what is printed at the end')

@@ -1565,7 +1565,7 @@ _motif() {
             return 0
             ;;
         motif__subcmd__up)
-            opts="-f -p -d -q -C -H -h --file --set --project-name --detach --wait --wait-timeout --build --dry-run --scale --remove-orphans --format --color --quiet --directory --host --help"
+            opts="-f -p -d -q -C -H -h --file --set --project-name --detach --wait --wait-timeout --build --builder --dry-run --scale --remove-orphans --format --color --quiet --directory --host --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1593,6 +1593,10 @@ _motif() {
                     ;;
                 --wait-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --builder)
+                    COMPREPLY=($(compgen -W "buildkit classic" -- "${cur}"))
                     return 0
                     ;;
                 --scale)

@@ -113,6 +113,8 @@ complete -c motif -n "__fish_motif_using_subcommand up" -s f -l file -d 'Read th
 complete -c motif -n "__fish_motif_using_subcommand up" -l set -d 'Give a parameter of the stack a value; may be repeated' -r
 complete -c motif -n "__fish_motif_using_subcommand up" -s p -l project-name -d 'Name the stack otherwise than its file does' -r
 complete -c motif -n "__fish_motif_using_subcommand up" -l wait-timeout -d 'How long --wait waits' -r
+complete -c motif -n "__fish_motif_using_subcommand up" -l builder -d 'What builds images [default: BuildKit where the engine has it]' -r -f -a "buildkit\t'With build secrets and cache mounts'
+classic\t'The engine\'s older one, and Podman\'s'"
 complete -c motif -n "__fish_motif_using_subcommand up" -l scale -d 'Run another number of replicas of a pod' -r
 complete -c motif -n "__fish_motif_using_subcommand up" -l remove-orphans -d 'Remove containers that the stack has no more' -r -f -a "true\t''
 false\t''"

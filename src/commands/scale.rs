@@ -44,6 +44,7 @@ pub fn run(args: ScaleArgs, host: Option<&str>, printer: Printer) -> Result<Exit
         wait: args.wait,
         wait_timeout: args.wait_timeout,
         build: false,
+        builder: None,
         dry_run: args.dry_run,
         scale: args.pods,
         remove_orphans: true,

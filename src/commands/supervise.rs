@@ -107,6 +107,7 @@ async fn prepare(
         scale: &BTreeMap::new(),
         only: &BTreeSet::new(),
         rebuilds: false,
+        builder: None,
         removes_orphans: false,
         is_dry: true,
         block_labels: &crate::block::labels(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use time::OffsetDateTime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::engine::{failed, failures, last, runtime};
 use super::stack_args::{LoadedStack, StackArgs};
 use super::why;
+use crate::engine::docker::build::Builder;
 use crate::engine::docker::down::stages;
 use crate::engine::docker::logs::{LogLine, LogRequest};
 use crate::engine::docker::stop::Ending;
@@ -53,6 +54,9 @@ pub struct UpArgs {
     /// Build images although nothing changed
     #[arg(long)]
     pub build: bool,
+    /// What builds images [default: BuildKit where the engine has it]
+    #[arg(long, value_name = "BUILDER")]
+    pub builder: Option<BuilderArg>,
     /// Print what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -66,6 +70,24 @@ pub struct UpArgs {
     /// The form of what is printed at the end
     #[arg(long, value_name = "FORM", default_value = "table")]
     pub format: Format,
+}
+
+/// What builds images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BuilderArg {
+    /// With build secrets and cache mounts
+    Buildkit,
+    /// The engine's older one, and Podman's
+    Classic,
+}
+
+impl From<BuilderArg> for Builder {
+    fn from(builder: BuilderArg) -> Self {
+        match builder {
+            BuilderArg::Buildkit => Self::BuildKit,
+            BuilderArg::Classic => Self::Classic,
+        }
+    }
 }
 
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -153,6 +175,7 @@ async fn bring_up(errand: &Errand<'_>, docker: &Docker, events: &Events) -> Resu
         only: errand.only,
         scale: &args.scale.iter().cloned().collect(),
         rebuilds: args.build,
+        builder: args.builder.map(Builder::from),
         removes_orphans: args.remove_orphans,
         is_dry: args.dry_run,
         block_labels: &crate::block::labels(),

@@ -23,4 +23,5 @@ mod schema;
 mod sidecar_tls;
 mod tidy;
 mod valid_stacks;
+mod watched_engine;
 mod yaml_strings;

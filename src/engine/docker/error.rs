@@ -1,17 +1,24 @@
 //! What can go wrong with the engine: one variant per intent or finding, never bollard's own words alone.
 
+use http_body_util::{BodyExt, Limited};
+use hyper::Response;
+use hyper::body::Incoming;
+
 use super::ConnectionError;
 use super::build::BuildError;
 use crate::engine::binary::{self, BinaryError};
 use crate::engine::why::ContainerFailure;
 use crate::engine::{desired, plan, secrets};
 
+/// The most bytes of a refusal that are read.
+const LARGEST: usize = 64 << 10;
+
 /// Why the engine did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No engine answers.
     #[error(transparent)]
-    Connection(#[from] ConnectionError),
+    Connection(Box<ConnectionError>),
     /// The running program can't be put into an image.
     #[error(transparent)]
     Binary(#[from] BinaryError),
@@ -95,6 +102,12 @@ pub enum Error {
     },
 }
 
+impl From<ConnectionError> for Error {
+    fn from(error: ConnectionError) -> Self {
+        Self::Connection(Box::new(error))
+    }
+}
+
 impl From<desired::Error> for Error {
     fn from(error: desired::Error) -> Self {
         Self::Desired(Box::new(error))
@@ -143,6 +156,23 @@ impl From<bollard::errors::Error> for Answer {
                 message,
             },
             other => Self::Other(Box::new(other)),
+        }
+    }
+}
+
+impl Answer {
+    /// Reads a refusal.
+    pub(super) async fn refused(answer: Response<Incoming>) -> Self {
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), LARGEST).collect().await;
+        let text = body.map(|body| String::from_utf8_lossy(&body.to_bytes()).trim().to_owned());
+        let text = text.unwrap_or_default();
+        let message = serde_json::from_str(&text)
+            .ok()
+            .and_then(|answer: serde_json::Value| Some(answer["message"].as_str()?.to_owned()));
+        Self::Refused {
+            status: status.as_u16(),
+            message: message.unwrap_or(if text.is_empty() { status.to_string() } else { text }),
         }
     }
 }

@@ -24,6 +24,8 @@ pub mod stored;
 pub mod up;
 mod volumes;
 
+use std::sync::Arc;
+
 pub use apply::Apply;
 pub use connection::ConnectionError;
 pub use create::Context;
@@ -36,8 +38,12 @@ const AT_ONCE: usize = 8;
 #[derive(Debug, Clone)]
 pub struct Docker {
     client: bollard::Docker,
+    /// For the calls that bollard doesn't have.
+    caller: Arc<connection::Caller>,
     /// Where it was reached.
-    endpoint: connection::Endpoint,
+    endpoint: Box<connection::Endpoint>,
+    /// What it says of itself.
+    facts: connection::Facts,
 }
 
 /// The digest by which the engine knows an image: `sha256:…`.

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::build::Order;
+use super::build::{Builder, Order};
 use super::jobs::{Changes, MadeRun, MakeRun};
 use super::{AT_ONCE, Apply, Context, Docker, Error, Intent, port_holder};
 use crate::engine::binary::Binary;
@@ -38,6 +38,8 @@ pub struct Request<'a> {
     pub only: &'a BTreeSet<String>,
     /// Whether images are built although nothing changed.
     pub rebuilds: bool,
+    /// What builds them; BuildKit where the engine has it.
+    pub builder: Option<Builder>,
     /// Whether containers that the stack has no more are removed.
     pub removes_orphans: bool,
     /// Whether nothing is made or changed.
@@ -383,6 +385,7 @@ impl Docker {
             container: container.name.as_str(),
             build,
             secrets,
+            builder: request.builder,
             afresh: request.rebuilds,
         };
         let image = if request.is_dry {

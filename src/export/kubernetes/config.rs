@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
-use super::base64;
 use crate::stack::{ConfigFile, PodSpec, VolumeKind};
 
 /// The files of a config map.
@@ -25,7 +26,7 @@ pub fn config_map(files: &BTreeMap<String, ConfigFile>) -> ConfigMapData {
             None => drop(
                 result
                     .binary_data
-                    .insert(name.clone(), base64::encoded(&file.content)),
+                    .insert(name.clone(), BASE64_STANDARD.encode(&file.content)),
             ),
         }
     }

@@ -1,6 +1,5 @@
 //! Turns a stack into objects that a cluster accepts as they are.
 
-mod base64;
 mod config;
 mod container;
 mod expansion;

@@ -1,5 +1,6 @@
 //! Stacks on the machine's real engine.
 
+mod connections;
 mod interruption;
 mod jobs;
 mod liveness;

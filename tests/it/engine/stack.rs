@@ -32,6 +32,12 @@ impl TestStack {
             .write("stack.yaml", format!("stack: {}\n{text}", self.name));
     }
 
+    /// Adds an environment variable for every command from here on.
+    pub fn env(&mut self, name: &str, value: &str) {
+        let workspace = std::mem::replace(&mut self.workspace, Workspace::new());
+        self.workspace = workspace.env(name, value);
+    }
+
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.workspace.run(arguments)
     }

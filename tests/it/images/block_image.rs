@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::thread;
 
 use super::project::docker;
-use super::watched_engine::WatchedEngine;
 use crate::motif::{Workspace, binary, engine_is_wanted};
+use crate::watched_engine::WatchedEngine;
 
 /// A copy of the binary under test that has a digest of its own; gone from the engine when the test ends.
 struct Copy {

@@ -66,7 +66,7 @@ fn an_engine_that_fails_to_answer_a_ping() {
     )]);
     insta::assert_snapshot!(ps(&engine.address()), @r"
     ------- stderr -------
-    error: what answers at `ADDRESS` (from `DOCKER_HOST`) is no working Docker engine: Docker responded with status code 500: starting, be patient
+    error: what answers at `ADDRESS` (from `DOCKER_HOST`) is no working Docker engine: 500 Internal Server Error: starting, be patient
     hint: check that the address is a Docker engine's: `curl --unix-socket SOCKET http://docker/_ping` says `OK`
     [exit status: 1]
     ");
@@ -197,7 +197,7 @@ fn a_build_that_breaks_off_is_an_error() {
             "stack: shop\npods: { web: { containers: { app: { build: app } } } }\n",
         )
         .file("app/Dockerfile", "FROM debian:bookworm-slim\n");
-    let output = workspace.run(&["up", "-d", "--quiet"]);
+    let output = workspace.run(&["up", "-d", "--quiet", "--builder=classic"]);
     insta::assert_snapshot!(output, @r"
     ------- stderr -------
     error: failed to build `app/Dockerfile` for `web/app`

@@ -23,7 +23,7 @@ pub struct FakeEngine {
 /// A ping that an engine answers well.
 pub const PING: (&str, Reply) = (
     "GET /_ping",
-    Reply::Bytes("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"),
+    Reply::Bytes("HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nContent-Length: 2\r\n\r\nOK"),
 );
 
 impl FakeEngine {

@@ -7,4 +7,3 @@ mod fake_engine;
 mod probe;
 mod project;
 mod reading;
-mod watched_engine;

@@ -3,10 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use super::ignore::{Ignore, IgnoreError};
+use crate::engine::desired::hex;
 
 /// The first second that every archive format can hold: a zip made inside a build from files of
 /// 1970 fails. Real times would make another context of every checkout.
@@ -167,6 +170,11 @@ impl Context {
         })
     }
 
+    /// A name for the folder, which says nothing of it.
+    pub fn key(&self) -> String {
+        hex(&Sha256::digest(self.folder.as_os_str().as_bytes()))[..32].to_owned()
+    }
+
     /// The Dockerfile's path, relative to the context.
     pub fn dockerfile(&self) -> &str {
         &self.dockerfile
@@ -179,40 +187,76 @@ impl Context {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Writes the context as a tar archive: sorted, without owners and times, with modes and
-    /// symbolic links as they are. No link is followed, so nothing outside the folder is read.
+    /// Everything that goes along, sorted, a folder before what is in it. No link is followed, so nothing outside the
+    /// folder is there.
+    pub fn entries(&self) -> Result<Vec<Entry>, ContextError> {
+        let mut entries = Vec::new();
+        self.walk(&mut entries, Path::new(""))?;
+        Ok(entries)
+    }
+
+    /// The Dockerfile as the only entry, at the top.
+    pub fn dockerfile_entry(&self) -> Result<Entry, ContextError> {
+        let name = PathBuf::from(self.dockerfile_name());
+        let on_disk = self.folder.join(&self.dockerfile);
+        let metadata = fs::metadata(&on_disk).map_err(|source| ContextError::Unreadable {
+            path: on_disk,
+            source,
+        })?;
+        Ok(Entry::new(name, Kind::File(metadata.len()), &metadata))
+    }
+
+    /// The Dockerfile's name, without its folder.
+    pub fn dockerfile_name(&self) -> &str {
+        self.dockerfile.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Opens a file of the context.
+    pub fn file(&self, path: &Path) -> Result<File, ContextError> {
+        File::open(self.folder.join(path)).map_err(|source| ContextError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// Writes the context as a tar archive: sorted, without owners and times, with modes and symbolic links as they are.
     pub fn write(&self, out: impl Write) -> Result<(), ContextError> {
-        let mut archive = Archive {
-            tar: tar::Builder::new(out),
-            pending: Vec::new(),
-        };
+        let mut archive = Archive(tar::Builder::new(out));
         if let Some(text) = &self.sent_ignore {
             archive.file(IGNORE_FILE.as_ref(), 0o644, text.len() as u64, text.as_bytes())?;
         }
-        self.walk(&mut archive, Path::new(""))?;
-        archive.tar.finish().map_err(ContextError::Unsent)
+        for entry in self.entries()? {
+            match &entry.kind {
+                Kind::Folder => archive.folder(&entry.path, entry.mode)?,
+                Kind::Link(target) => archive.link(&entry.path, target)?,
+                Kind::File(size) => {
+                    archive.file(&entry.path, entry.mode, *size, self.file(&entry.path)?)?;
+                }
+            }
+        }
+        archive.0.finish().map_err(ContextError::Unsent)
     }
 
-    fn walk<W: Write>(&self, archive: &mut Archive<W>, folder: &Path) -> Result<(), ContextError> {
+    fn walk(&self, entries: &mut Vec<Entry>, folder: &Path) -> Result<(), ContextError> {
         let unreadable = |path: &Path, source| ContextError::Unreadable {
             path: path.to_owned(),
             source,
         };
-        let entries = fs::read_dir(self.folder.join(folder)).map_err(|source| unreadable(folder, source))?;
+        let found = fs::read_dir(self.folder.join(folder)).map_err(|source| unreadable(folder, source))?;
         let mut names = Vec::new();
-        for entry in entries {
+        for entry in found {
             names.push(entry.map_err(|source| unreadable(folder, source))?.file_name());
         }
         names.sort();
         for name in names {
             let path = folder.join(name);
             let text = path.to_string_lossy();
-            let is_sent_always =
-                text == self.dockerfile || (text == IGNORE_FILE && self.sent_ignore.is_none());
             if text == IGNORE_FILE && self.sent_ignore.is_some() {
                 continue;
             }
-            let is_excluded = !is_sent_always && self.ignore.excludes(&text);
+            let is_excluded = self.ignore.excludes(&text);
+            // The classic builder needs both, and takes them away again.
+            let is_for_the_builder = is_excluded && (text == self.dockerfile || text == IGNORE_FILE);
             let on_disk = self.folder.join(&path);
             if self.kept_out.contains(&on_disk) {
                 continue;
@@ -224,62 +268,91 @@ impl Context {
                 if is_excluded && !self.ignore.may_keep_below(&text) && !holds_dockerfile {
                     continue;
                 }
-                archive
-                    .pending
-                    .push((path.clone(), metadata.permissions().mode()));
-                if !is_excluded {
-                    archive.open_folders()?;
+                let before = entries.len();
+                let mut entry = Entry::new(path.clone(), Kind::Folder, &metadata);
+                entry.is_for_the_builder = is_excluded;
+                entries.push(entry);
+                self.walk(entries, &path)?;
+                let inside = &entries[before + 1..];
+                // Where the rules leave the folder itself out, it is there for what they keep in it.
+                if is_excluded && inside.is_empty() {
+                    entries.truncate(before);
+                } else if inside.iter().any(|entry| !entry.is_for_the_builder) {
+                    entries[before].is_for_the_builder = false;
                 }
-                self.walk(archive, &path)?;
-                archive.leave(&path);
-            } else if is_excluded
+            } else if is_excluded && !is_for_the_builder
                 || kind.is_socket()
                 || kind.is_fifo()
                 || kind.is_block_device()
                 || kind.is_char_device()
             {
-            } else if kind.is_symlink() {
-                let target = fs::read_link(&on_disk).map_err(|source| unreadable(&path, source))?;
-                archive.open_folders()?;
-                archive.link(&path, &target)?;
             } else {
-                let file = File::open(&on_disk).map_err(|source| unreadable(&path, source))?;
-                archive.open_folders()?;
-                archive.file(&path, metadata.permissions().mode(), metadata.len(), file)?;
+                let kind = if kind.is_symlink() {
+                    Kind::Link(fs::read_link(&on_disk).map_err(|source| unreadable(&path, source))?)
+                } else {
+                    Kind::File(metadata.len())
+                };
+                let mut entry = Entry::new(path, kind, &metadata);
+                entry.is_for_the_builder = is_for_the_builder;
+                entries.push(entry);
             }
         }
         Ok(())
     }
 }
 
-/// An archive that writes a folder's entry before the first thing in it, and not without one
-/// where the rules leave the folder itself out.
-struct Archive<W: Write> {
-    tar: tar::Builder<W>,
-    pending: Vec<(PathBuf, u32)>,
+/// Something in a context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Relative to the context.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: Kind,
+    /// Its permissions.
+    pub mode: u32,
+    /// When it was changed, in nanoseconds since 1970.
+    pub modified: i64,
+    /// Whether the rules leave it out, and only the classic builder gets it: to read it.
+    pub is_for_the_builder: bool,
 }
 
-impl<W: Write> Archive<W> {
-    fn open_folders(&mut self) -> Result<(), ContextError> {
-        for (path, mode) in std::mem::take(&mut self.pending) {
-            let mut header = header(tar::EntryType::Directory, mode, 0);
-            self.tar
-                .append_data(&mut header, path, io::empty())
-                .map_err(ContextError::Unsent)?;
-        }
-        Ok(())
-    }
+/// What something in a context is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A folder.
+    Folder,
+    /// A file, and its size.
+    File(u64),
+    /// A symbolic link, and where it leads.
+    Link(PathBuf),
+}
 
-    /// Forgets a folder that stayed empty.
-    fn leave(&mut self, path: &Path) {
-        if self.pending.last().is_some_and(|(last, _)| last == path) {
-            self.pending.pop();
+impl Entry {
+    fn new(path: PathBuf, kind: Kind, metadata: &fs::Metadata) -> Self {
+        Self {
+            path,
+            kind,
+            mode: metadata.permissions().mode() & 0o7777,
+            modified: metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec(),
+            is_for_the_builder: false,
         }
+    }
+}
+
+/// An archive of a context.
+struct Archive<W: Write>(tar::Builder<W>);
+
+impl<W: Write> Archive<W> {
+    fn folder(&mut self, path: &Path, mode: u32) -> Result<(), ContextError> {
+        let mut header = header(tar::EntryType::Directory, mode, 0);
+        self.0
+            .append_data(&mut header, path, io::empty())
+            .map_err(ContextError::Unsent)
     }
 
     fn link(&mut self, path: &Path, target: &Path) -> Result<(), ContextError> {
         let mut header = header(tar::EntryType::Symlink, 0o777, 0);
-        self.tar
+        self.0
             .append_link(&mut header, path, target)
             .map_err(ContextError::Unsent)
     }
@@ -291,7 +364,7 @@ impl<W: Write> Archive<W> {
             left: size,
             failed: None,
         };
-        let appended = self.tar.append_data(&mut header, path, &mut bytes);
+        let appended = self.0.append_data(&mut header, path, &mut bytes);
         if let Some(source) = bytes.failed {
             return Err(ContextError::Unreadable {
                 path: path.to_owned(),
@@ -334,7 +407,7 @@ impl<R: Read> Read for Watched<R> {
 fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(kind);
-    header.set_mode(mode & 0o7777);
+    header.set_mode(mode);
     header.set_mtime(MODIFIED);
     header.set_uid(0);
     header.set_gid(0);
@@ -570,6 +643,36 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_only_a_builder_needs_is_marked() {
+        let folder = folder(&[
+            (".dockerignore", "*\n!kept\n"),
+            ("build/Dockerfile", "FROM a"),
+            ("kept/x", ""),
+        ]);
+        let context = Context::open(folder.path(), "build/Dockerfile", Vec::new()).unwrap();
+        let entries = context.entries().unwrap();
+        let found: Vec<(&str, bool)> = entries
+            .iter()
+            .map(|entry| (entry.path.to_str().unwrap(), entry.is_for_the_builder))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (".dockerignore", true),
+                ("build", true),
+                ("build/Dockerfile", true),
+                ("kept", false),
+                ("kept/x", false),
+            ]
+        );
+        let alone = context.dockerfile_entry().unwrap();
+        assert_eq!(
+            (alone.path.as_path(), &alone.kind),
+            (Path::new("Dockerfile"), &Kind::File(6))
+        );
+    }
+
     #[track_caller]
     fn check_error(folder: &Path, dockerfile: &str, expect: &str) {
         let error = Context::open(folder, dockerfile, Vec::new()).unwrap_err();
@@ -604,10 +707,7 @@ mod tests {
 
     #[test]
     fn a_file_that_shrinks_is_noticed() {
-        let mut archive = Archive {
-            tar: tar::Builder::new(Vec::new()),
-            pending: Vec::new(),
-        };
+        let mut archive = Archive(tar::Builder::new(Vec::new()));
         let error = archive
             .file(Path::new("x"), 0o644, 10, &b"short"[..])
             .unwrap_err();

@@ -1,25 +1,32 @@
 //! Turns a folder with a Dockerfile into an image, once for each content.
 
+mod buildkit;
+mod classic;
 mod context;
 mod dockerfile;
+mod files;
 mod ignore;
+mod message;
+mod session;
+mod upload;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
-use bollard::query_parameters::{
-    BuildImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder,
-};
-use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptionsBuilder};
+use hyper::Request;
+use hyper::header::CONTENT_TYPE;
+use serde_json::json;
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
 
 use context::Context;
 pub use context::ContextError;
 use dockerfile::{Dockerfile, Instruction};
+use message::{Message, Messages};
+use session::Session;
+use upload::{digest, upload};
 
+use super::connection::{Body, nothing};
 use super::{Answer, Docker, Error, ImageId};
 use crate::engine::desired::hex;
 use crate::engine::labels;
@@ -40,10 +47,22 @@ pub struct Order<'a> {
     pub container: &'a str,
     /// What to build.
     pub build: &'a stack::Build,
-    /// The stack's secrets: none of their files goes into an image.
+    /// The stack's secrets: none of their files goes into an image, and those that `build.secrets` names are there for
+    /// the steps that mount them.
     pub secrets: &'a Secrets,
+    /// The builder that is asked for; BuildKit where the engine has it.
+    pub builder: Option<Builder>,
     /// Whether to build again what is there already, without the builder's cache.
     pub afresh: bool,
+}
+
+/// What builds an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Builder {
+    /// BuildKit.
+    BuildKit,
+    /// What the engine had before, and Podman's.
+    Classic,
 }
 
 /// An image that is there.
@@ -79,6 +98,12 @@ pub enum BuildFailure {
     /// The engine didn't begin.
     #[error(transparent)]
     Engine(#[from] Answer),
+    /// The builder has no way to hand a secret to a step.
+    #[error("its secrets need BuildKit, {reason}")]
+    NoSecrets {
+        /// Why it isn't there.
+        reason: &'static str,
+    },
     /// A step failed.
     #[error("{place}: `{instruction}` {end}{}", quoted(output))]
     Step {
@@ -90,6 +115,14 @@ pub enum BuildFailure {
         end: String,
         /// Its last lines.
         output: Vec<String>,
+    },
+    /// The Dockerfile makes no sense.
+    #[error("{place}: {reason}")]
+    Dockerfile {
+        /// File and line.
+        place: String,
+        /// What is wrong there.
+        reason: String,
     },
     /// The builder failed outside of a step.
     #[error("{reason}{}", quoted(output))]
@@ -107,7 +140,7 @@ impl BuildFailure {
         let reason = match self {
             Self::Step { end, .. } => end,
             Self::Builder { reason, .. } => reason,
-            Self::Context(_) | Self::Engine(_) => return false,
+            _ => return false,
         };
         reason.contains("unknown parent image ID") || reason.contains("No such image: sha256:")
     }
@@ -267,61 +300,34 @@ impl Docker {
     }
 
     async fn build_once(&self, job: &Job<'_>, work: &Work, events: &Events) -> Result<String, BuildOutcome> {
-        let options = job.options();
-        let (sender, receiver) = mpsc::channel(8);
-        let sent = tokio::task::spawn_blocking({
-            let context = job.recipe.context.clone();
-            move || {
-                let mut sink = Sink {
-                    hasher: Sha256::new(),
-                    buffer: Vec::with_capacity(CHUNK),
-                    sender: sender.clone(),
-                };
-                let written = context
-                    .write(&mut sink)
-                    .and_then(|()| sink.flush().map_err(ContextError::Unsent));
-                if written.is_err() {
-                    // Ends the request, so that the engine doesn't take half a context for a whole one.
-                    let _ = sender.blocking_send(Err(io::Error::other("the context could not be read")));
-                }
-                written.map(|()| hex(&sink.hasher.finalize()))
+        let builder = self.builder(&job.order)?;
+        let mut output = Output::new(builder);
+        let context = &job.recipe.context;
+        let (outcome, sent) = match builder {
+            Builder::BuildKit => {
+                let session = self.session(context.clone(), job.order.secret_values()).await?;
+                let request = job.request(Some(&session), nothing())?;
+                let outcome = self.follow(request, &mut output, work, events).await;
+                drop(session);
+                // Only what the builder lacked was sent, so what it has is what is there if nothing changed meanwhile.
+                (outcome, digest(context.clone()).await)
             }
-        });
-        let body = stream::unfold(receiver, async |mut receiver| {
-            Some((receiver.recv().await?, receiver))
-        });
-        let body = bollard::body_try_stream(Box::pin(body));
-        let mut answers = self.client.build_image(options, None, Some(body));
-        let mut watch = Watch::default();
-        let mut failure = None;
-        while let Some(answer) = answers.next().await {
-            match answer {
-                Ok(answer) => {
-                    if let Some(id) = answer.aux.and_then(|aux| aux.id) {
-                        watch.id = Some(id);
-                    }
-                    for text in [answer.stream, answer.status].into_iter().flatten() {
-                        for line in watch.read(&text) {
-                            events.progress(work, line);
-                        }
-                    }
-                }
-                Err(error) => {
-                    failure = Some(error);
-                    break;
-                }
+            Builder::Classic => {
+                let (body, sent) = upload(context.clone());
+                let outcome = self
+                    .follow(job.request(None, body)?, &mut output, work, events)
+                    .await;
+                (outcome, sent.await.expect("the context's reading does not panic"))
             }
-        }
-        drop(answers);
-        let sent = sent.await.expect("the context's reading does not panic");
+        };
         // A context that could not be read explains every other failure.
         match sent {
-            Err(error @ ContextError::Unsent(_)) if failure.is_none() && watch.id.is_none() => {
+            Err(error @ ContextError::Unsent(_)) if matches!(outcome, Outcome::Ended) => {
                 return Err(BuildOutcome::Failed(error.into()));
             }
             Err(ContextError::Unsent(_)) => {}
             Err(error) => return Err(BuildOutcome::Failed(error.into())),
-            Ok(content) if content != job.recipe.content => {
+            Ok(found) if found != job.recipe.content => {
                 return Err(BuildOutcome::Failed(
                     ContextError::Changed {
                         path: job.order.build.context.clone().into(),
@@ -331,37 +337,70 @@ impl Docker {
             }
             Ok(_) => {}
         }
-        match failure {
-            Some(error) => match error {
-                bollard::errors::Error::DockerStreamError { error } => {
-                    Err(BuildOutcome::Failed(watch.failure(error, job)))
-                }
-                // The end of the stream is sometimes misread; whether the image is there decides.
-                error => match self
-                    .find_tagged(job.name, job.hash)
-                    .await
-                    .map_err(BuildOutcome::Engine)?
-                {
-                    Some(id) => Ok(id.0),
-                    None => Err(BuildOutcome::Failed(match Answer::from(error) {
-                        Answer::Other(error) => {
-                            watch.failure(format!("the engine's answer broke off: {error}"), job)
-                        }
-                        refused @ Answer::Refused { .. } => refused.into(),
-                    })),
-                },
-            },
-            None => match self
-                .find_tagged(job.name, job.hash)
-                .await
-                .map_err(BuildOutcome::Engine)?
-            {
-                Some(id) => Ok(id.0),
-                None => Err(BuildOutcome::Failed(
-                    watch.failure("the builder ended without an image".to_owned(), job),
-                )),
-            },
+        let unfinished = match outcome {
+            Outcome::Failed(error) => return Err(BuildOutcome::Failed(output.failure(error, job))),
+            Outcome::Refused(Answer::Refused { message, .. }) if parse_error(&message).is_some() => {
+                return Err(job.failure(None, None, message, VecDeque::new()).into());
+            }
+            Outcome::Refused(answer) => return Err(answer.into()),
+            Outcome::Ended => "the builder ended without an image".to_owned(),
+            Outcome::Broken(error) => format!("the engine's answer broke off: {error}"),
+        };
+        // Whatever was said, the image decides.
+        let found = self.find_tagged(job.name, job.hash).await;
+        match found.map_err(BuildOutcome::Engine)? {
+            Some(id) => Ok(id.0),
+            None => Err(BuildOutcome::Failed(output.failure(unfinished, job))),
         }
+    }
+
+    /// Sends a build, and reads what it says until its end.
+    async fn follow(
+        &self,
+        request: Request<Body>,
+        output: &mut Output,
+        work: &Work,
+        events: &Events,
+    ) -> Outcome {
+        let answer = match self.call(request).await {
+            Ok(answer) if answer.status().is_success() => answer,
+            Ok(answer) => return Outcome::Refused(Answer::refused(answer).await),
+            Err(error) => return Outcome::Broken(error),
+        };
+        let mut messages = Messages::new(answer.into_body());
+        loop {
+            match messages.next().await {
+                Ok(Some(Message {
+                    error: Some(error), ..
+                })) => return Outcome::Failed(error),
+                Ok(Some(message)) => {
+                    for line in output.read(message) {
+                        events.progress(work, line);
+                    }
+                }
+                Ok(None) => return Outcome::Ended,
+                Err(error) => return Outcome::Broken(error),
+            }
+        }
+    }
+
+    /// The builder for an order.
+    fn builder(&self, order: &Order<'_>) -> Result<Builder, BuildFailure> {
+        let builder = match order.builder {
+            Some(builder) => builder,
+            None if self.facts.has_buildkit() => Builder::BuildKit,
+            None => Builder::Classic,
+        };
+        if builder == Builder::Classic && !order.build.secrets.is_empty() {
+            return Err(BuildFailure::NoSecrets {
+                reason: if self.facts.has_buildkit() {
+                    "and the classic builder was asked for"
+                } else {
+                    "which this engine doesn't have"
+                },
+            });
+        }
+        Ok(builder)
     }
 
     /// Names the image by what really went in, and removes its forerunners.
@@ -442,6 +481,24 @@ enum BuildOutcome {
     Engine(Error),
 }
 
+impl From<BuildFailure> for BuildOutcome {
+    fn from(failure: BuildFailure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Answer> for BuildOutcome {
+    fn from(answer: Answer) -> Self {
+        Self::Failed(answer.into())
+    }
+}
+
+impl From<bollard::errors::Error> for BuildOutcome {
+    fn from(error: bollard::errors::Error) -> Self {
+        Answer::from(error).into()
+    }
+}
+
 /// All that goes into an image.
 struct Recipe {
     repository: String,
@@ -490,220 +547,184 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn options(&self) -> bollard::query_parameters::BuildImageOptions {
+    /// The call that builds.
+    fn request(
+        &self,
+        session: Option<&Session>,
+        body: Body,
+    ) -> Result<Request<Body>, bollard::errors::Error> {
         let order = &self.order;
-        let labels: HashMap<String, String> = [
-            (labels::STACK, order.stack),
-            (labels::POD, order.pod),
-            (labels::CONTAINER, order.container),
-            (labels::HASH, self.hash),
-        ]
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect();
-        let arguments: HashMap<String, String> = order.build.args.iter().cloned().collect();
-        let mut options = BuildImageOptionsBuilder::default()
-            .dockerfile(self.recipe.context.dockerfile())
-            .t(self.name)
-            .labels(&labels)
-            .buildargs(&arguments)
-            .nocache(order.afresh)
-            .rm(true)
-            .forcerm(true);
+        let context = &self.recipe.context;
+        let labels = json!({
+            labels::STACK: order.stack,
+            labels::POD: order.pod,
+            labels::CONTAINER: order.container,
+            labels::HASH: self.hash,
+        });
+        let arguments: BTreeMap<&str, &str> = order
+            .build
+            .args
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query
+            .append_pair("t", self.name)
+            .append_pair("labels", &labels.to_string())
+            .append_pair("buildargs", &json!(arguments).to_string())
+            .append_pair("rm", "1")
+            .append_pair("forcerm", "1");
+        if order.afresh {
+            query.append_pair("nocache", "1");
+        }
         if let Some(target) = &order.build.target {
-            options = options.target(target);
+            query.append_pair("target", target);
         }
-        options.build()
-    }
-}
-
-/// The digest of all that decides what an image holds.
-fn hash(content: &str, dockerfile: &str, build: &stack::Build, bases: &BTreeMap<String, String>) -> String {
-    let recipe = serde_json::json!({
-        "content": content,
-        "dockerfile": dockerfile,
-        "args": build.args,
-        "target": build.target,
-        "bases": bases,
-    });
-    hex(&Sha256::digest(recipe.to_string().as_bytes()))
-}
-
-/// The digest of a context, made beside this thread: a big one takes a while.
-async fn digest(context: Context) -> Result<String, ContextError> {
-    tokio::task::spawn_blocking(move || {
-        let mut hasher = Sha256::new();
-        // The archive is written in pieces of a header; the hasher likes longer ones.
-        let mut buffered = io::BufWriter::with_capacity(CHUNK, &mut hasher);
-        context.write(&mut buffered)?;
-        buffered.flush().map_err(ContextError::Unsent)?;
-        drop(buffered);
-        Ok(hex(&hasher.finalize()))
-    })
-    .await
-    .expect("the context's reading does not panic")
-}
-
-const CHUNK: usize = 64 * 1024;
-
-/// Sends what is written to a request's body, and digests it on the way.
-struct Sink {
-    hasher: Sha256,
-    buffer: Vec<u8>,
-    sender: mpsc::Sender<io::Result<Bytes>>,
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= CHUNK {
-            self.flush()?;
+        if let Some(platform) = &order.build.platform {
+            query.append_pair("platform", platform);
         }
-        Ok(bytes.len())
+        match session {
+            Some(session) => query
+                .append_pair("dockerfile", context.dockerfile_name())
+                .append_pair("version", "2")
+                .append_pair("remote", "client-session")
+                .append_pair("session", &session.id),
+            None => query.append_pair("dockerfile", context.dockerfile()),
+        };
+        let request = Request::post(format!("http://docker/build?{}", query.finish()));
+        Ok(request.header(CONTENT_TYPE, "application/x-tar").body(body)?)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK));
-        self.hasher.update(&chunk);
-        let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
-        self.sender.blocking_send(Ok(chunk.into())).map_err(gone)
-    }
-}
-
-/// Reads the builder's output: which step it is at, and what that step said last.
-#[derive(Debug, Default)]
-struct Watch {
-    step: Option<usize>,
-    output: VecDeque<String>,
-    rest: String,
-    id: Option<String>,
-}
-
-impl Watch {
-    /// Takes the next piece of output; returns the lines worth showing.
-    fn read(&mut self, text: &str) -> Vec<String> {
-        self.rest.push_str(text);
-        let mut shown = Vec::new();
-        // A progress bar redraws its line: each drawing counts as one.
-        while let Some(end) = self.rest.find(['\n', '\r']) {
-            let line = uncolored(self.rest[..end].trim_end());
-            self.rest.drain(..=end);
-            if let Some(line) = self.line(line) {
-                shown.push(line);
-            }
-        }
-        shown
-    }
-
-    fn line(&mut self, line: String) -> Option<String> {
-        if let Some((step, instruction)) = step(&line) {
-            self.step = Some(step);
-            self.output.clear();
-            return Some(format!("step {step}: {instruction}"));
-        }
-        let is_chatter = line.trim().is_empty()
-            || line.starts_with(" ---> ")
-            || line.starts_with("Removing intermediate container ")
-            || line.starts_with("Successfully built ")
-            || line.starts_with("Successfully tagged ");
-        if is_chatter {
-            return None;
-        }
-        if self.output.len() == SHOWN {
-            self.output.pop_front();
-        }
-        self.output.push_back(line.clone());
-        Some(line)
-    }
-
-    /// Says which line of the Dockerfile failed, and how.
-    fn failure(mut self, error: String, job: &Job<'_>) -> BuildFailure {
-        let rest = uncolored(std::mem::take(&mut self.rest).trim_end());
-        self.line(rest);
-        let output = Vec::from(self.output);
-        let failed: Option<&Instruction> = self
-            .step
-            .and_then(|step| job.recipe.dockerfile.instructions.get(step - 1));
-        let Some(instruction) = failed else {
-            return BuildFailure::Builder {
-                reason: error,
-                output,
+    /// Says what failed, and how.
+    fn failure(
+        &self,
+        instruction: Option<&Instruction>,
+        code: Option<i64>,
+        reason: String,
+        output: VecDeque<String>,
+    ) -> BuildFailure {
+        let output = Vec::from(output);
+        let Some(instruction) = instruction else {
+            return match parse_error(&reason) {
+                Some((line, reason)) => BuildFailure::Dockerfile {
+                    place: format!("{}:{line}", shown(&self.order)),
+                    reason: reason.to_owned(),
+                },
+                None => BuildFailure::Builder { reason, output },
             };
         };
-        let end = match error.rsplit_once("returned a non-zero code: ") {
-            Some((_, code)) => format!("ended with exit code {code}"),
-            None => format!("failed: {error}"),
-        };
         BuildFailure::Step {
-            place: format!("{}:{}", shown(&job.order), instruction.line),
+            place: format!("{}:{}", shown(&self.order), instruction.line),
             instruction: instruction.text.clone(),
-            end,
+            end: match code {
+                Some(code) => format!("ended with exit code {code}"),
+                None => format!("failed: {reason}"),
+            },
             output,
         }
     }
 }
 
-/// A line without its colours: the builder paints what went to stderr.
-fn uncolored(line: &str) -> String {
-    let mut text = String::with_capacity(line.len());
-    let mut rest = line;
-    while let Some((before, after)) = rest.split_once("\u{1b}[") {
-        text.push_str(before);
-        let end = after.find(|c: char| ('\u{40}'..='\u{7e}').contains(&c));
-        rest = end.map_or("", |end| &after[end + 1..]);
+impl Order<'_> {
+    /// The values of the secrets that steps can mount, by their id.
+    fn secret_values(&self) -> HashMap<String, Vec<u8>> {
+        let value = |(id, secret, key): &(String, stack::Name, String)| {
+            let mut files = self.secrets.files(secret.as_str());
+            let (_, value) = files.find(|(found, _)| found == key)?;
+            Some((id.clone(), value.to_vec()))
+        };
+        self.build.secrets.iter().filter_map(value).collect()
     }
-    text.push_str(rest);
-    text
 }
 
-/// `Step 2/5 : RUN make` as 2 and `RUN make`.
-fn step(line: &str) -> Option<(usize, &str)> {
-    let (numbers, instruction) = line.strip_prefix("Step ")?.split_once(" : ")?;
-    let (number, _) = numbers.split_once('/')?;
-    Some((number.parse().ok().filter(|number| *number > 0)?, instruction))
+/// How a build's answer ended.
+enum Outcome {
+    /// Well, as far as the builder says.
+    Ended,
+    /// With the builder's word.
+    Failed(String),
+    /// It never began.
+    Refused(Answer),
+    /// In the middle, or in what can't be read.
+    Broken(bollard::errors::Error),
+}
+
+/// What a builder says.
+enum Output {
+    Classic(classic::Output),
+    BuildKit(buildkit::Trace),
+}
+
+impl Output {
+    fn new(builder: Builder) -> Self {
+        match builder {
+            Builder::Classic => Self::Classic(classic::Output::default()),
+            Builder::BuildKit => Self::BuildKit(buildkit::Trace::default()),
+        }
+    }
+
+    /// Takes a message; returns the lines worth showing.
+    fn read(&mut self, message: Message) -> Vec<String> {
+        match self {
+            Self::Classic(output) => [message.stream, message.status]
+                .into_iter()
+                .flatten()
+                .flat_map(|text| output.read(&text))
+                .collect(),
+            Self::BuildKit(trace) => match (message.id.as_deref(), message.aux) {
+                (Some(buildkit::TRACE), Some(aux)) => trace.read(&aux),
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    fn failure(self, error: String, job: &Job<'_>) -> BuildFailure {
+        match self {
+            Self::Classic(output) => output.failure(error, job),
+            Self::BuildKit(trace) => trace.failure(error, job),
+        }
+    }
+}
+
+/// `… dockerfile parse error on line 2: unknown instruction: RUNN` as 2 and the reason.
+fn parse_error(text: &str) -> Option<(usize, &str)> {
+    let (_, rest) = text.split_once("parse error ")?;
+    let rest = rest.strip_prefix("on ").unwrap_or(rest);
+    let (line, reason) = rest.strip_prefix("line ")?.split_once(": ")?;
+    Some((line.parse().ok()?, reason))
+}
+
+/// Keeps a line as one of the last.
+fn keep_last(lines: &mut VecDeque<String>, line: String) {
+    if lines.len() == SHOWN {
+        lines.pop_front();
+    }
+    lines.push_back(line);
+}
+
+/// The digest of all that decides what an image holds.
+fn hash(content: &str, dockerfile: &str, build: &stack::Build, bases: &BTreeMap<String, String>) -> String {
+    // As for the builder's own cache, another value of a secret makes no other image.
+    let secrets: Vec<_> = build
+        .secrets
+        .iter()
+        .map(|(id, secret, key)| (id, secret.as_str(), key))
+        .collect();
+    let recipe = json!({
+        "content": content,
+        "dockerfile": dockerfile,
+        "args": build.args,
+        "target": build.target,
+        "platform": build.platform,
+        "secrets": secrets,
+        "bases": bases,
+    });
+    hex(&Sha256::digest(recipe.to_string().as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_watch_knows_the_step_and_its_last_lines() {
-        let mut watch = Watch::default();
-        assert_eq!(
-            watch.read("Step 1/3 : FROM a\n ---> 123\nStep 2"),
-            ["step 1: FROM a"]
-        );
-        assert_eq!(watch.read("/3 : RUN b\n"), ["step 2: RUN b"]);
-        assert_eq!(watch.read("10%\r20%\r\none\n\n"), ["10%", "20%", "one"]);
-        for number in 0..100 {
-            watch.read(&format!("line {number}\n"));
-        }
-        assert_eq!(watch.step, Some(2));
-        assert_eq!(watch.output.len(), SHOWN);
-        assert_eq!(watch.output.back().unwrap(), "line 99");
-        watch.read("Step 3/3 : USER 1\n");
-        assert!(watch.output.is_empty());
-    }
-
-    #[test]
-    fn colours_are_taken_off() {
-        assert_eq!(uncolored("\u{1b}[91moops \u{1b}[0;1mtwice"), "oops twice");
-        assert_eq!(uncolored("a\u{1b}[b\u{1b}["), "a");
-        let mut watch = Watch::default();
-        watch.read("Step 1/1 : RUN x\n\u{1b}[91moops\n\u{1b}[0mRemoving intermediate container 1\n");
-        assert_eq!(watch.output, ["oops"]);
-    }
-
-    #[test]
-    fn a_line_that_only_looks_like_a_step_is_output() {
-        for line in ["Step 0/3 : x", "Step by step : x", "Step 1 : x", "Steps 1/2 : x"] {
-            assert_eq!(step(line), None, "{line}");
-        }
-    }
 
     #[test]
     fn all_that_goes_into_an_image_goes_into_its_tag() {
@@ -718,6 +739,11 @@ mod tests {
             secrets: Vec::new(),
             platform: None,
         };
+        let with = |change: fn(&mut stack::Build)| {
+            let mut build = build(&[], None);
+            change(&mut build);
+            build
+        };
         let bases = |id: &str| BTreeMap::from([("debian".to_owned(), id.to_owned())]);
         let tags = [
             hash("1", "Dockerfile", &build(&[], None), &bases("a")),
@@ -728,6 +754,21 @@ mod tests {
             hash("1", "Dockerfile", &build(&[], Some("x")), &bases("a")),
             hash("1", "Dockerfile", &build(&[], None), &bases("b")),
             hash("1", "Dockerfile", &build(&[], None), &BTreeMap::new()),
+            hash(
+                "1",
+                "Dockerfile",
+                &with(|build| build.platform = Some("linux/arm64".to_owned())),
+                &bases("a"),
+            ),
+            hash(
+                "1",
+                "Dockerfile",
+                &with(|build| {
+                    let name = stack::Name::new("db").unwrap();
+                    build.secrets = vec![("id".to_owned(), name, "key".to_owned())];
+                }),
+                &bases("a"),
+            ),
         ];
         let different: std::collections::BTreeSet<&String> = tags.iter().collect();
         assert_eq!(different.len(), tags.len());

@@ -1,7 +1,6 @@
-//! Turns `--host`, the environment and Docker's own configuration into an engine that answers.
+//! Turns `--host`, the environment and Docker's own configuration into the address of an engine.
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,16 +8,10 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::Docker;
+use super::tls;
 use crate::engine::desired::hex;
 
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
-
-/// How long a ping may take. An engine under heavy load answers one within a second.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long the head of any other answer may take: a build's upload, a stop with a long grace.
-const CALL_TIMEOUT: u64 = 3600;
 
 /// Where an engine is, and who said so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +20,36 @@ pub struct Endpoint {
     pub address: String,
     /// Who said so.
     pub origin: Origin,
+    /// How it is dialled.
+    pub kind: Kind,
+}
+
+/// How an engine is dialled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A socket on this machine.
+    Unix(PathBuf),
+    /// Host and port.
+    Tcp(String),
+    /// Host and port, with TLS.
+    Tls {
+        /// Host and port.
+        authority: String,
+        /// Whom to trust, and who we are.
+        files: tls::Files,
+    },
+    /// The arguments of `ssh`.
+    Ssh(Vec<String>),
+}
+
+impl Endpoint {
+    /// What a person can run to see whether the way is free.
+    fn trial(&self) -> String {
+        match &self.kind {
+            Kind::Ssh(arguments) => format!("ssh {}", arguments.join(" ")),
+            _ => String::new(),
+        }
+    }
 }
 
 impl fmt::Display for Endpoint {
@@ -72,32 +95,52 @@ pub enum ConnectionError {
     #[error("no Docker engine answers at {endpoint}")]
     Unreachable {
         /// What was tried.
-        endpoint: Endpoint,
+        endpoint: Box<Endpoint>,
         /// What came back.
         #[source]
         source: io::Error,
     },
     /// Something accepted the connection and said nothing.
-    #[error("the Docker engine at {endpoint} accepts connections, but did not answer within {} s", PATIENCE.as_secs())]
+    #[error("the Docker engine at {endpoint} accepts connections, but did not answer within {} s", patience.as_secs())]
     Silent {
         /// What was tried.
-        endpoint: Endpoint,
+        endpoint: Box<Endpoint>,
+        /// How long it had.
+        patience: Duration,
     },
     /// Something answered with an error.
     #[error("what answers at {endpoint} is no working Docker engine: {answer}")]
     Strange {
         /// What was tried.
-        endpoint: Endpoint,
+        endpoint: Box<Endpoint>,
         /// What it said.
         answer: String,
     },
     /// An address of a kind that motif can't dial.
-    #[error("motif can't dial {endpoint}: {reason}")]
+    #[error("motif can't dial `{address}` ({origin}): {reason}")]
     Unsupported {
         /// What was asked for.
-        endpoint: Endpoint,
+        address: String,
+        /// Who asked for it.
+        origin: Origin,
         /// Why not.
         reason: &'static str,
+        /// What to do about it.
+        hint: String,
+    },
+    /// The files for TLS can't be used.
+    #[error("motif can't dial {endpoint}")]
+    Tls {
+        /// What was asked for.
+        endpoint: Box<Endpoint>,
+        /// Why not.
+        source: Box<tls::Error>,
+    },
+    /// The host of an address isn't one that a certificate could have.
+    #[error("motif can't dial {endpoint}: no certificate could have the name of its host")]
+    NoName {
+        /// What was asked for.
+        endpoint: Box<Endpoint>,
     },
     /// A context that isn't there.
     #[error("no Docker context `{name}` ({origin})")]
@@ -125,6 +168,12 @@ impl ConnectionError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unreachable { endpoint, source } => match (source.kind(), &endpoint.origin) {
+                _ if matches!(endpoint.kind, Kind::Ssh(_)) => {
+                    format!("log in without being asked for anything, and have Docker's client there: `{}` should say nothing and wait", endpoint.trial())
+                }
+                (io::ErrorKind::InvalidData, _) if matches!(endpoint.kind, Kind::Tls { .. }) => {
+                    "the engine's certificate has to be signed by `ca.pem`, and to name this host".to_owned()
+                }
                 (io::ErrorKind::PermissionDenied, _) => {
                     "join the group that owns the socket (`sudo usermod -aG docker $USER`, then log in again), or run rootless Docker".to_owned()
                 }
@@ -140,38 +189,37 @@ impl ConnectionError {
             },
             Self::Silent { .. } => "see what the engine does: `journalctl -u docker`, or restart it".to_owned(),
             Self::Strange { .. } => "check that the address is a Docker engine's: `curl --unix-socket SOCKET http://docker/_ping` says `OK`".to_owned(),
-            Self::Unsupported { endpoint, .. } => match endpoint.address.strip_prefix("ssh://") {
-                Some(host) => format!(
-                    "forward the socket: `ssh -nNT -L /tmp/docker.sock:{DEFAULT_SOCKET} {host}`, then `DOCKER_HOST=unix:///tmp/docker.sock`"
-                ),
-                None => format!("use `unix://…` or a `tcp://…` address without TLS; the default is `unix://{DEFAULT_SOCKET}`"),
-            },
+            Self::Unsupported { hint, .. } => hint.clone(),
+            Self::Tls { .. } => "TLS takes `ca.pem`, `cert.pem` and `key.pem` from `DOCKER_CERT_PATH`, from `~/.docker`, or from the context".to_owned(),
             Self::NoContext { known, .. } if known.is_empty() => {
                 "there is none but `default`; `docker context create` makes one".to_owned()
             }
             Self::NoContext { known, .. } => format!("there are `default`, `{}`", known.join("`, `")),
-            Self::Configuration { .. } => return None,
+            Self::Configuration { .. } | Self::NoName { .. } => return None,
         })
     }
 }
 
 /// What decides where the engine is: read once, so that the decision is a function.
 #[derive(Debug, Clone, Default)]
-struct Environment {
+pub struct Environment {
     variables: BTreeMap<&'static str, String>,
 }
 
-const VARIABLES: [&str; 6] = [
+const VARIABLES: [&str; 8] = [
     "DOCKER_HOST",
     "DOCKER_CONTEXT",
     "DOCKER_CONFIG",
+    "DOCKER_CERT_PATH",
+    "DOCKER_TLS",
     "DOCKER_TLS_VERIFY",
     "HOME",
     "XDG_RUNTIME_DIR",
 ];
 
 impl Environment {
-    fn read() -> Self {
+    /// This process's.
+    pub fn read() -> Self {
         let value = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         Self {
             variables: VARIABLES
@@ -185,6 +233,22 @@ impl Environment {
         self.variables.get(name).map(String::as_str)
     }
 
+    /// What the variables say of TLS; Docker's own client reads them likewise.
+    fn tls(&self) -> Tls {
+        let folder = self
+            .get("DOCKER_CERT_PATH")
+            .map(PathBuf::from)
+            .or_else(|| self.configuration());
+        match folder {
+            Some(folder) if self.get("DOCKER_TLS_VERIFY").is_some() => Tls::With(tls::Files {
+                folder,
+                may_trust_the_machine: false,
+            }),
+            _ if self.get("DOCKER_TLS").is_some() => Tls::Unverified,
+            _ => Tls::No,
+        }
+    }
+
     fn configuration(&self) -> Option<PathBuf> {
         self.get("DOCKER_CONFIG")
             .map(PathBuf::from)
@@ -193,15 +257,14 @@ impl Environment {
 }
 
 /// Finds the address: `--host`, then `DOCKER_HOST`, then the context, then the default socket.
-fn resolve(host: Option<&str>, environment: &Environment) -> Result<Endpoint, ConnectionError> {
+pub fn resolve(host: Option<&str>, environment: &Environment) -> Result<Endpoint, ConnectionError> {
     let named = match (host, environment.get("DOCKER_HOST")) {
         (Some(host), _) => Some((host, Origin::Flag)),
         (None, Some(host)) => Some((host, Origin::HostVariable)),
         (None, None) => None,
     };
-    let wants_tls = environment.get("DOCKER_TLS_VERIFY").is_some();
     if let Some((host, origin)) = named {
-        return dialable(host, origin, wants_tls);
+        return dialable(host, origin, environment.tls());
     }
     let Some(configuration) = environment.configuration() else {
         return dialable_default(environment);
@@ -233,8 +296,18 @@ fn resolve(host: Option<&str>, environment: &Environment) -> Result<Endpoint, Co
     else {
         return dialable_default(environment);
     };
-    let has_tls = contexts.join("tls").join(&id).join("docker").is_dir();
-    dialable(host, origin, has_tls)
+    let folder = contexts.join("tls").join(&id).join("docker");
+    let tls = if meta["Endpoints"]["docker"]["SkipTLSVerify"] == true {
+        Tls::Unverified
+    } else if folder.is_dir() {
+        Tls::With(tls::Files {
+            folder,
+            may_trust_the_machine: true,
+        })
+    } else {
+        Tls::No
+    };
+    dialable(host, origin, tls)
 }
 
 fn dialable_default(environment: &Environment) -> Result<Endpoint, ConnectionError> {
@@ -243,40 +316,129 @@ fn dialable_default(environment: &Environment) -> Result<Endpoint, ConnectionErr
         .map(|directory| Path::new(directory).join("docker.sock"))
         .filter(|socket| socket.exists() && !Path::new(DEFAULT_SOCKET).exists());
     match rootless {
-        Some(socket) => dialable(&format!("unix://{}", socket.display()), Origin::Rootless, false),
-        None => dialable(&format!("unix://{DEFAULT_SOCKET}"), Origin::Default, false),
+        Some(socket) => dialable(&format!("unix://{}", socket.display()), Origin::Rootless, Tls::No),
+        None => dialable(&format!("unix://{DEFAULT_SOCKET}"), Origin::Default, Tls::No),
     }
 }
 
+/// Whether TLS is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Tls {
+    No,
+    With(tls::Files),
+    /// With anybody's certificate.
+    Unverified,
+}
+
 /// Refuses an address that could not be dialled, before anything is tried.
-fn dialable(host: &str, origin: Origin, wants_tls: bool) -> Result<Endpoint, ConnectionError> {
-    let mut endpoint = Endpoint {
-        address: host.to_owned(),
-        origin,
-    };
-    let reason = match host.split_once("://") {
-        Some(("unix", path)) if path.starts_with('/') => return Ok(endpoint),
-        Some(("unix", _)) => "the path of a socket starts with `/`",
-        Some(("tcp" | "http", _)) if wants_tls => "TLS to the engine is not supported yet",
+fn dialable(host: &str, origin: Origin, tls: Tls) -> Result<Endpoint, ConnectionError> {
+    let named = |address: &str, kind| (address.to_owned(), kind);
+    let default = format!("use `unix://…`, `tcp://…` or `ssh://…`; the default is `unix://{DEFAULT_SOCKET}`");
+    let found = match host.split_once("://") {
+        Some(("unix", path)) if path.starts_with('/') => Ok(named(host, Kind::Unix(path.into()))),
+        Some(("unix", _)) => Err(("the path of a socket starts with `/`", default)),
         Some(("tcp" | "http", rest)) => {
             let authority = rest.split('/').next().unwrap_or_default();
-            if authority.is_empty() {
-                "the host is missing"
-            } else {
-                let has_port = authority
-                    .rsplit_once(':')
-                    .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-                let port = if has_port { "" } else { ":2375" };
-                endpoint.address = format!("tcp://{authority}{port}");
-                return Ok(endpoint);
+            match tls {
+                _ if authority.is_empty() => Err(("the host is missing", default)),
+                Tls::No => {
+                    let authority = with_port(authority, 2375);
+                    Ok(named(&format!("tcp://{authority}"), Kind::Tcp(authority)))
+                }
+                Tls::With(files) => {
+                    let authority = with_port(authority, 2376);
+                    Ok(named(
+                        &format!("tcp://{authority}"),
+                        Kind::Tls { authority, files },
+                    ))
+                }
+                Tls::Unverified => Err((
+                    "TLS that takes any certificate lets anybody on the way command the engine",
+                    "give it the `ca.pem` that signed the engine's certificate, and set `DOCKER_TLS_VERIFY`, or make the context without `skip-tls-verify`".to_owned(),
+                )),
             }
         }
-        Some(("https", _)) => "TLS to the engine is not supported yet",
-        Some(("ssh", _)) => "ssh is not supported yet",
-        Some(_) => "only `unix://` and `tcp://` are supported",
-        None => "it has no scheme, such as `unix://` or `tcp://`",
+        Some(("https", rest)) => Err((
+            "Docker writes TLS addresses as `tcp://`",
+            format!("set `DOCKER_HOST=tcp://{rest}` and `DOCKER_TLS_VERIFY=1`"),
+        )),
+        Some(("ssh", rest)) => ssh(rest)
+            .map(|arguments| named(host, Kind::Ssh(arguments)))
+            .map_err(|reason| (reason, "write it as `ssh://user@host:port`".to_owned())),
+        Some(_) => Err(("only `unix://`, `tcp://` and `ssh://` are supported", default)),
+        None => Err(("it has no scheme, such as `unix://` or `tcp://`", default)),
     };
-    Err(ConnectionError::Unsupported { endpoint, reason })
+    match found {
+        Ok((address, kind)) => Ok(Endpoint {
+            address,
+            origin,
+            kind,
+        }),
+        Err((reason, hint)) => Err(ConnectionError::Unsupported {
+            address: host.to_owned(),
+            origin,
+            reason,
+            hint,
+        }),
+    }
+}
+
+fn with_port(authority: &str, default: u16) -> String {
+    let has_port = authority
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    if has_port {
+        authority.to_owned()
+    } else {
+        format!("{authority}:{default}")
+    }
+}
+
+/// What `ssh` has to be called with to connect to the engine's socket behind `[user@]host[:port][/socket]`.
+fn ssh(address: &str) -> Result<Vec<String>, &'static str> {
+    let (authority, path) = address.find('/').map_or((address, ""), |at| address.split_at(at));
+    let (user, place) = match authority.rsplit_once('@') {
+        Some((user, place)) => (Some(user), place),
+        None => (None, authority),
+    };
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !host.starts_with('[') || host.ends_with(']') => (host, Some(port)),
+        _ => (place, None),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    // No word may look like an option, and none may mean something to a shell: the far one reads the path.
+    let is_plain = |text: &str, more: &str| {
+        !text.is_empty()
+            && !text.starts_with('-')
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c) || more.contains(c))
+    };
+    if !is_plain(host, ":%") {
+        return Err("its host is none");
+    }
+    let mut arguments: Vec<String> = ["-T", "-o", "ConnectTimeout=25", "-o", "BatchMode=yes"]
+        .map(str::to_owned)
+        .to_vec();
+    match user {
+        Some(user) if user.contains(':') => return Err("a password doesn't belong into an address"),
+        Some(user) if is_plain(user, "@+") => arguments.extend(["-l".to_owned(), user.to_owned()]),
+        Some(_) => return Err("its user is none"),
+        None => {}
+    }
+    match port {
+        Some(port) if port.parse::<u16>().is_ok() => arguments.extend(["-p".to_owned(), port.to_owned()]),
+        Some(_) => return Err("its port is none"),
+        None => {}
+    }
+    arguments.extend(["--", host, "docker"].map(str::to_owned));
+    match path {
+        "" | "/" => {}
+        path if is_plain(path, "/") => arguments.push(format!("--host=unix://{path}")),
+        _ => return Err("its path is none of a socket"),
+    }
+    arguments.extend(["system", "dial-stdio"].map(str::to_owned));
+    Ok(arguments)
 }
 
 fn current_context(path: &Path) -> Result<Option<String>, ConnectionError> {
@@ -311,78 +473,6 @@ fn known_contexts(meta: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-impl Docker {
-    /// Connects to the engine that `--host`, the environment or Docker's configuration names,
-    /// and makes sure that it answers.
-    ///
-    /// One short call. The API's version needs none: requests carry no version, so the engine
-    /// answers with its own newest, and what is used here has been stable since 1.25.
-    pub async fn connect(host: Option<&str>) -> Result<Self, ConnectionError> {
-        let endpoint = resolve(host, &Environment::read())?;
-        let client = match endpoint.address.strip_prefix("unix://") {
-            Some(_) => bollard::Docker::connect_with_unix(
-                &endpoint.address,
-                CALL_TIMEOUT,
-                bollard::API_DEFAULT_VERSION,
-            ),
-            None => bollard::Docker::connect_with_http(
-                &endpoint.address,
-                CALL_TIMEOUT,
-                bollard::API_DEFAULT_VERSION,
-            ),
-        };
-        let client = client.map_err(|error| refusal(&endpoint, &error))?;
-        match tokio::time::timeout(PATIENCE, client.ping()).await {
-            Ok(Ok(_)) => Ok(Self { client, endpoint }),
-            Ok(Err(error)) => Err(refusal(&endpoint, &error)),
-            Err(_) => Err(ConnectionError::Silent { endpoint }),
-        }
-    }
-
-    /// The engine's address.
-    pub fn address(&self) -> &str {
-        &self.endpoint.address
-    }
-
-    /// Whether it is on this machine.
-    pub fn is_local(&self) -> bool {
-        self.endpoint.address.starts_with("unix://")
-    }
-
-    /// Whether it still answers.
-    pub async fn is_there(&self) -> bool {
-        matches!(
-            tokio::time::timeout(PATIENCE, self.client.ping()).await,
-            Ok(Ok(_))
-        )
-    }
-}
-
-/// Tells a socket that can't be dialled from something that answers strangely.
-fn refusal(endpoint: &Endpoint, error: &bollard::errors::Error) -> ConnectionError {
-    let endpoint = endpoint.clone();
-    if let bollard::errors::Error::SocketNotFoundError(_) = error {
-        return ConnectionError::Unreachable {
-            endpoint,
-            source: io::Error::new(io::ErrorKind::NotFound, "there is no such socket"),
-        };
-    }
-    let mut answer = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return ConnectionError::Unreachable {
-                endpoint,
-                source: io::Error::new(error.kind(), error.to_string()),
-            };
-        }
-        // The causes above the last only say that there was one.
-        answer = error.to_string();
-        cause = error.source();
-    }
-    ConnectionError::Strange { endpoint, answer }
 }
 
 #[cfg(test)]
@@ -482,37 +572,27 @@ mod tests {
     fn what_cannot_be_dialled_says_what_to_do() {
         let folder = configuration(None, &[("safe", "tcp://safe:2376", true)]);
         let config = ("DOCKER_CONFIG", folder.path().to_str().unwrap());
-        let hint =
-            "use `unix://…` or a `tcp://…` address without TLS; the default is `unix:///var/run/docker.sock`";
-        check(
-            None,
-            &[config, ("DOCKER_CONTEXT", "safe")],
-            &format!(
-                "motif can't dial `tcp://safe:2376` (context `safe`, from `DOCKER_CONTEXT`): TLS to the engine is not supported yet; {hint}"
-            ),
-        );
         check(
             None,
             &[config, ("DOCKER_CONTEXT", "sfae")],
             "no Docker context `sfae` (context `sfae`, from `DOCKER_CONTEXT`); there are `default`, `safe`",
         );
         check(
-            Some("ssh://me@there"),
-            &[],
-            "motif can't dial `ssh://me@there` (from `--host`): ssh is not supported yet; forward the socket: `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock me@there`, then `DOCKER_HOST=unix:///tmp/docker.sock`",
+            Some("tcp://there"),
+            &[("DOCKER_TLS", "1")],
+            "motif can't dial `tcp://there` (from `--host`): TLS that takes any certificate lets anybody on the way command the engine; give it the `ca.pem` that signed the engine's certificate, and set `DOCKER_TLS_VERIFY`, or make the context without `skip-tls-verify`",
         );
         check(
-            Some("tcp://there"),
-            &[("DOCKER_TLS_VERIFY", "1")],
-            &format!(
-                "motif can't dial `tcp://there` (from `--host`): TLS to the engine is not supported yet; {hint}"
-            ),
+            Some("https://there:1"),
+            &[],
+            "motif can't dial `https://there:1` (from `--host`): Docker writes TLS addresses as `tcp://`; set `DOCKER_HOST=tcp://there:1` and `DOCKER_TLS_VERIFY=1`",
         );
+        let hint = "use `unix://…`, `tcp://…` or `ssh://…`; the default is `unix:///var/run/docker.sock`";
         for (host, reason) in [
             ("there:2375", "it has no scheme, such as `unix://` or `tcp://`"),
             ("unix://docker.sock", "the path of a socket starts with `/`"),
             ("tcp://", "the host is missing"),
-            ("fd://", "only `unix://` and `tcp://` are supported"),
+            ("fd://", "only `unix://`, `tcp://` and `ssh://` are supported"),
             ("", "it has no scheme, such as `unix://` or `tcp://`"),
         ] {
             check(
@@ -520,6 +600,89 @@ mod tests {
                 &[],
                 &format!("motif can't dial `{host}` (from `--host`): {reason}; {hint}"),
             );
+        }
+    }
+
+    #[track_caller]
+    fn found(host: Option<&str>, variables: &[(&'static str, &str)]) -> Kind {
+        let environment = Environment {
+            variables: variables
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned()))
+                .collect(),
+        };
+        resolve(host, &environment).unwrap().kind
+    }
+
+    #[test]
+    fn tls_takes_its_files_from_where_docker_does() {
+        let folder = configuration(None, &[("safe", "tcp://safe", true)]);
+        let config = folder.path().to_str().unwrap();
+        let check =
+            |host, variables: &[(&'static str, &str)], expect: &Path, may_trust| match found(host, variables)
+            {
+                Kind::Tls { authority, files, .. } => {
+                    assert!(authority.ends_with(":2376"), "{authority}");
+                    assert_eq!(files.folder, expect);
+                    assert_eq!(files.may_trust_the_machine, may_trust);
+                }
+                other => panic!("{other:?}"),
+            };
+        let verify = ("DOCKER_TLS_VERIFY", "1");
+        check(
+            Some("tcp://[::1]"),
+            &[verify, ("HOME", "/me")],
+            Path::new("/me/.docker"),
+            false,
+        );
+        check(
+            Some("tcp://there:2376"),
+            &[verify, ("HOME", "/me"), ("DOCKER_CERT_PATH", "/certs")],
+            Path::new("/certs"),
+            false,
+        );
+        let id = hex(&Sha256::digest("safe".as_bytes()));
+        check(
+            None,
+            &[("DOCKER_CONFIG", config), ("DOCKER_CONTEXT", "safe")],
+            &folder.path().join("contexts/tls").join(id).join("docker"),
+            true,
+        );
+        // A socket needs none.
+        assert_eq!(
+            found(Some("unix:///a"), &[verify, ("HOME", "/me")]),
+            Kind::Unix("/a".into())
+        );
+    }
+
+    #[test]
+    fn ssh_is_called_with_what_the_address_says_and_nothing_else() {
+        let check = |address: &str, expect: &str| {
+            let found = ssh(address).unwrap().join(" ");
+            assert_eq!(
+                found,
+                format!("-T -o ConnectTimeout=25 -o BatchMode=yes {expect}")
+            );
+        };
+        check("there", "-- there docker system dial-stdio");
+        check(
+            "me@there:2222/run/my.sock",
+            "-l me -p 2222 -- there docker --host=unix:///run/my.sock system dial-stdio",
+        );
+        check("[fe80::1]:22", "-p 22 -- fe80::1 docker system dial-stdio");
+        check("[fe80::1]", "-- fe80::1 docker system dial-stdio");
+        for hostile in [
+            "-oProxyCommand=x",
+            "me@-oProxyCommand=x",
+            "-l@there",
+            "me:word@there",
+            "there:port",
+            "there/$(x)",
+            "there/a b",
+            "",
+            "there;x",
+        ] {
+            assert!(ssh(hostile).is_err(), "{hostile}");
         }
     }
 
