@@ -164,6 +164,7 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Return when the pods are started')
             [CompletionResult]::new('--detach', '--detach', [CompletionResultType]::ParameterName, 'Return when the pods are started')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Return when the pods are ready; implies --detach')
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Build again, or copy into containers, what changes while the stack runs')
             [CompletionResult]::new('--build', '--build', [CompletionResultType]::ParameterName, 'Build images although nothing changed')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would be done, and do nothing')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')

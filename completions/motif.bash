@@ -1565,7 +1565,7 @@ _motif() {
             return 0
             ;;
         motif__subcmd__up)
-            opts="-f -p -d -q -C -H -h --file --set --project-name --detach --wait --wait-timeout --build --builder --dry-run --scale --remove-orphans --format --color --quiet --directory --host --help"
+            opts="-f -p -d -q -C -H -h --file --set --project-name --detach --wait --watch --wait-timeout --build --builder --dry-run --scale --remove-orphans --format --color --quiet --directory --host --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -127,6 +127,7 @@ complete -c motif -n "__fish_motif_using_subcommand up" -s C -l directory -d 'Wo
 complete -c motif -n "__fish_motif_using_subcommand up" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand up" -s d -l detach -d 'Return when the pods are started'
 complete -c motif -n "__fish_motif_using_subcommand up" -l wait -d 'Return when the pods are ready; implies --detach'
+complete -c motif -n "__fish_motif_using_subcommand up" -l watch -d 'Build again, or copy into containers, what changes while the stack runs'
 complete -c motif -n "__fish_motif_using_subcommand up" -l build -d 'Build images although nothing changed'
 complete -c motif -n "__fish_motif_using_subcommand up" -l dry-run -d 'Print what would be done, and do nothing'
 complete -c motif -n "__fish_motif_using_subcommand up" -s q -l quiet -d 'Say nothing but warnings and errors'

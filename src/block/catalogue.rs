@@ -9,6 +9,7 @@ use super::init::Init;
 use super::pause::Pause;
 use super::probe::Probe;
 use super::proxy::Proxy;
+use super::remove::Remove;
 use super::rotate::Rotate;
 use super::swap::Swap;
 
@@ -93,6 +94,7 @@ const DECLARATIONS: &[Declaration] = &[
     declare::<Pause>(),
     declare::<Probe>(),
     declare::<Proxy>(),
+    declare::<Remove>(),
     declare::<Rotate>(),
     declare::<Swap>(),
 ];

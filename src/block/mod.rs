@@ -8,6 +8,7 @@ mod labels;
 mod listen;
 mod log;
 mod question;
+mod remove;
 mod runtime;
 mod server;
 mod signal;

@@ -21,4 +21,5 @@ mod selection;
 pub mod stack_args;
 pub mod supervise;
 pub mod up;
+mod watch;
 pub mod why;

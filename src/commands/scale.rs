@@ -41,6 +41,7 @@ pub fn run(args: ScaleArgs, host: Option<&str>, printer: Printer) -> Result<Exit
     let up = UpArgs {
         stack: args.stack,
         detach: true,
+        watch: false,
         wait: args.wait,
         wait_timeout: args.wait_timeout,
         build: false,

@@ -1,5 +1,7 @@
 //! The flags of every command that reads a stack, and the reading.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -32,6 +34,8 @@ pub struct LoadedStack {
     pub loaded: Loaded,
     /// The folder that holds `stack.yaml`, absolute.
     pub folder: PathBuf,
+    /// The files that it was read from, absolute.
+    pub files: BTreeSet<PathBuf>,
 }
 
 impl StackArgs {
@@ -73,8 +77,16 @@ impl StackArgs {
                 .unwrap_or_default(),
             blocks: blocks(),
         };
-        let loaded = stack::load(&ProjectFolder(folder.clone()), name, &options)?;
-        Ok(LoadedStack { loaded, folder })
+        let files = Recorded {
+            folder: ProjectFolder(folder.clone()),
+            read: RefCell::default(),
+        };
+        let loaded = stack::load(&files, name, &options)?;
+        Ok(LoadedStack {
+            loaded,
+            folder,
+            files: files.read.into_inner(),
+        })
     }
 }
 
@@ -117,6 +129,27 @@ impl ProjectFolder {
         } else {
             Err(FileError::Outside)
         }
+    }
+}
+
+/// The files of a project, and which of them were read.
+struct Recorded {
+    folder: ProjectFolder,
+    read: RefCell<BTreeSet<PathBuf>>,
+}
+
+impl Files for Recorded {
+    fn kind(&self, path: &str) -> Result<FileKind, FileError> {
+        self.folder.kind(path)
+    }
+
+    fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, FileError> {
+        self.read.borrow_mut().insert(self.folder.0.join(path));
+        self.folder.read(path, limit)
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, FileError> {
+        self.folder.list(path)
     }
 }
 

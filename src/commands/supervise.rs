@@ -35,7 +35,7 @@ pub struct SuperviseArgs {
 pub fn run(args: &SuperviseArgs, host: Option<&str>, printer: Printer) -> Result<Exit, Failure> {
     // A session of its own: Ctrl-C and the end of the terminal are for others.
     let _ = rustix::process::setsid();
-    let LoadedStack { loaded, folder } = args.stack.load_quietly()?;
+    let LoadedStack { loaded, folder, .. } = args.stack.load_quietly()?;
     runtime()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         tokio::select! {
@@ -108,6 +108,8 @@ async fn prepare(
         only: &BTreeSet::new(),
         rebuilds: false,
         builder: None,
+        watches: false,
+        given: &BTreeMap::new(),
         removes_orphans: false,
         is_dry: true,
         block_labels: &crate::block::labels(),

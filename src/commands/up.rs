@@ -1,7 +1,6 @@
 //! `motif up`.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -11,7 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::engine::{failed, failures, last, runtime};
 use super::stack_args::{LoadedStack, StackArgs};
-use super::why;
+use super::{watch, why};
+use crate::engine::desired::Image;
 use crate::engine::docker::build::Builder;
 use crate::engine::docker::down::stages;
 use crate::engine::docker::logs::{LogLine, LogRequest};
@@ -21,7 +21,7 @@ use crate::engine::docker::{Docker, Error};
 use crate::engine::supervisor::Supervisor;
 use crate::engine::why::{ContainerFailure, Diagnosis};
 use crate::engine::{Event, Events};
-use crate::stack::Stack;
+use crate::stack::{Name, Stack};
 use crate::terminal::{Exit, Failure, Format, Printer, progress};
 
 /// The pauses between looks at an engine that still carries out what another run asked of it.
@@ -48,6 +48,9 @@ pub struct UpArgs {
     /// Return when the pods are ready; implies --detach
     #[arg(long)]
     pub wait: bool,
+    /// Build again, or copy into containers, what changes while the stack runs
+    #[arg(long, conflicts_with_all = ["detach", "wait", "dry_run"])]
+    pub watch: bool,
     /// How long --wait waits
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub wait_timeout: Duration,
@@ -129,62 +132,111 @@ pub fn run_only(
     host: Option<&str>,
     printer: Printer,
 ) -> Result<Exit, Failure> {
-    let LoadedStack { loaded, folder } = args.stack.load(printer)?;
+    let loaded = args.stack.load(printer)?;
     let errand = Errand {
         args,
         only,
         host,
-        stack: &loaded.stack,
-        project: &folder,
         printer,
+        scale: args.scale.iter().cloned().collect(),
+        block_labels: crate::block::labels(),
     };
-    runtime()?.block_on(up(&errand))
+    runtime()?.block_on(up(&errand, loaded))
 }
 
 /// What is to be brought up, and how.
-struct Errand<'a> {
-    args: &'a UpArgs,
+pub(super) struct Errand<'a> {
+    pub args: &'a UpArgs,
     only: &'a BTreeSet<String>,
     host: Option<&'a str>,
-    stack: &'a Stack,
-    project: &'a Path,
-    printer: Printer,
+    pub printer: Printer,
+    scale: BTreeMap<String, u32>,
+    block_labels: BTreeMap<String, String>,
 }
 
-async fn up(errand: &Errand<'_>) -> Result<Exit, Failure> {
+/// Images that are taken as they are.
+pub(super) type Given = BTreeMap<(Name, Name), Image>;
+
+impl Errand<'_> {
+    /// Decides what to do.
+    pub async fn prepare(
+        &self,
+        docker: &Docker,
+        loaded: &LoadedStack,
+        given: &Given,
+        events: &Events,
+    ) -> Result<Prepared, Failure> {
+        let request = Request {
+            stack: &loaded.loaded.stack,
+            project: &loaded.folder,
+            only: self.only,
+            scale: &self.scale,
+            rebuilds: self.args.build,
+            builder: self.args.builder.map(Builder::from),
+            watches: self.args.watch,
+            given,
+            removes_orphans: self.args.remove_orphans,
+            is_dry: self.args.dry_run,
+            block_labels: &self.block_labels,
+        };
+        let prepared = docker.prepare(&request, events).await;
+        prepared.map_err(|errors| failures(errors, self.printer))
+    }
+
+    /// Does what was decided, and decides anew while a run that was cut short leaves the engine at work.
+    pub async fn carry_out(
+        &self,
+        docker: &Docker,
+        loaded: &LoadedStack,
+        mut prepared: Prepared,
+        events: &Events,
+    ) -> Result<Prepared, Failure> {
+        let wait = if self.args.wait {
+            Wait::Ready
+        } else {
+            Wait::Started
+        };
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let errors = match docker.up(&prepared, wait, self.args.wait_timeout, events).await {
+                Ok(()) => return Ok(prepared),
+                Err(errors) => errors,
+            };
+            let is_of_the_moment = errors.iter().any(|error| error.is_of_the_moment(&prepared.plan));
+            let Some(pause) = pauses.next().filter(|_| is_of_the_moment) else {
+                return Err(explained(errors, docker, &loaded.loaded.stack, self.printer).await);
+            };
+            tokio::time::sleep(pause).await;
+            // The images are there.
+            let given = prepared.images().clone();
+            prepared = self.prepare(docker, loaded, &given, events).await?;
+        }
+    }
+}
+
+async fn up(errand: &Errand<'_>, loaded: LoadedStack) -> Result<Exit, Failure> {
     let docker = Docker::connect(errand.host)
         .await
         .map_err(|error| failed(error.into()))?;
     let (events, receiver) = Events::channel();
     let shown = tokio::spawn(progress::show(receiver, errand.printer));
-    let result = bring_up(errand, &docker, &events).await;
+    let result = Box::pin(bring_up(errand, loaded, &docker, &events)).await;
     // The last sender: what is left to show is shown before anything else is said.
     drop(events);
     let _ = shown.await;
     result
 }
 
-async fn bring_up(errand: &Errand<'_>, docker: &Docker, events: &Events) -> Result<Exit, Failure> {
-    let Errand {
-        args, stack, printer, ..
-    } = *errand;
+async fn bring_up(
+    errand: &Errand<'_>,
+    loaded: LoadedStack,
+    docker: &Docker,
+    events: &Events,
+) -> Result<Exit, Failure> {
+    let Errand { args, printer, .. } = *errand;
     let began = OffsetDateTime::now_utc();
-    let request = Request {
-        stack,
-        project: errand.project,
-        only: errand.only,
-        scale: &args.scale.iter().cloned().collect(),
-        rebuilds: args.build,
-        builder: args.builder.map(Builder::from),
-        removes_orphans: args.remove_orphans,
-        is_dry: args.dry_run,
-        block_labels: &crate::block::labels(),
-    };
-    let prepare = async || {
-        let prepared = docker.prepare(&request, events).await;
-        prepared.map_err(|errors| failures(errors, printer))
-    };
-    let mut prepared = prepare().await?;
+    let name = loaded.loaded.stack.name().as_str().to_owned();
+    let mut prepared = errand.prepare(docker, &loaded, &Given::new(), events).await?;
     if args.dry_run {
         match args.format {
             Format::Json => print_json(&prepared, &[], &[], printer)?,
@@ -193,8 +245,7 @@ async fn bring_up(errand: &Errand<'_>, docker: &Docker, events: &Events) -> Resu
         return Ok(Exit::Done);
     }
     let is_detached = args.detach || args.wait;
-    let wait = if args.wait { Wait::Ready } else { Wait::Started };
-    let supervisor = Supervisor::new(docker.address(), stack.name().as_str());
+    let supervisor = Supervisor::new(docker.address(), &name);
     let has_jobs = errand.only.is_empty();
     // Whoever keeps the jobs so far knows the stack as it was.
     if let (Ok(supervisor), true) = (&supervisor, has_jobs) {
@@ -202,26 +253,9 @@ async fn bring_up(errand: &Errand<'_>, docker: &Docker, events: &Events) -> Resu
     }
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let carried_out = async {
-        // A run that was cut short may have left the engine at work.
-        for pause in PAUSES {
-            match docker.up(&prepared, wait, args.wait_timeout, events).await {
-                Ok(()) => return Ok(()),
-                Err(errors) if !errors.iter().any(|error| error.is_of_the_moment(&prepared.plan)) => {
-                    return Err(explained(errors, docker, errand).await);
-                }
-                Err(_) => {}
-            }
-            tokio::time::sleep(pause).await;
-            prepared = prepare().await?;
-        }
-        match docker.up(&prepared, wait, args.wait_timeout, events).await {
-            Ok(()) => Ok(()),
-            Err(errors) => Err(explained(errors, docker, errand).await),
-        }
-    };
+    let is_changed = !prepared.plan.is_empty();
     tokio::select! {
-        done = carried_out => done?,
+        done = errand.carry_out(docker, &loaded, prepared, events) => prepared = done?,
         // Whatever stands is left as it is: the next run goes on from there.
         _ = interrupt.recv() => return Ok(Exit::Interrupted),
         _ = terminate.recv() => return Ok(Exit::Interrupted),
@@ -230,6 +264,7 @@ async fn bring_up(errand: &Errand<'_>, docker: &Docker, events: &Events) -> Resu
     for line in &warnings {
         events.warning(line);
     }
+    let wait = if args.wait { Wait::Ready } else { Wait::Started };
     if is_detached && has_jobs && prepared.has_jobs_to_keep(wait) {
         supervisor?.start(&supervise_arguments(args, errand.host))?;
     }
@@ -237,8 +272,8 @@ async fn bring_up(errand: &Errand<'_>, docker: &Docker, events: &Events) -> Resu
     match args.format {
         Format::Json => print_json(&prepared, &addresses, &warnings, printer)?,
         Format::Table => {
-            if prepared.plan.is_empty() {
-                printer.status(format!("stack {} is up to date", stack.name()));
+            if !is_changed {
+                printer.status(format!("stack {name} is up to date"));
             }
             for address in &addresses {
                 printer.data(format!("{}\n", address.url))?;
@@ -248,13 +283,20 @@ async fn bring_up(errand: &Errand<'_>, docker: &Docker, events: &Events) -> Resu
     if is_detached {
         return Ok(Exit::Done);
     }
+    let attended = async {
+        if args.watch {
+            Box::pin(watch::attend(errand, loaded, docker, prepared, began, events)).await
+        } else {
+            attend(docker, &prepared, began, events).await
+        }
+    };
     tokio::select! {
-        done = attend(docker, &prepared, began, events) => return done.map(|()| Exit::Done),
+        done = attended => return done.map(|()| Exit::Done),
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
     printer.status("stopping; Ctrl-C again kills");
-    let observed = docker.observe(stack.name().as_str()).await.map_err(failed)?;
+    let observed = docker.observe(&name).await.map_err(failed)?;
     let ending = Ending {
         grace: None,
         removes: false,
@@ -266,16 +308,52 @@ async fn bring_up(errand: &Errand<'_>, docker: &Docker, events: &Events) -> Resu
     Ok(Exit::Interrupted)
 }
 
+/// Shows what the pods of a stack write, until all have ended.
+pub(super) async fn follow(docker: &Docker, stack: &str, began: OffsetDateTime, events: &Events) {
+    let request = LogRequest {
+        stack,
+        selectors: &[],
+        tail: None,
+        since: Some(began),
+        containing: None,
+    };
+    let tell = |line: LogLine| {
+        events.send(Event::Log {
+            container: line.labels.display_name(),
+            stderr: line.stderr,
+            line: line.text,
+        });
+        true
+    };
+    // A log that can't be read ends no stack.
+    let _ = docker.follow_logs(&request, tell).await;
+}
+
+/// Shows what the pods write and keeps the jobs, until all have ended.
+async fn attend(
+    docker: &Docker,
+    prepared: &Prepared,
+    began: OffsetDateTime,
+    events: &Events,
+) -> Result<(), Failure> {
+    let follow = follow(docker, &prepared.desired.stack, began, events);
+    let ((), kept) = tokio::join!(follow, docker.keep(prepared, events));
+    match kept {
+        Ok(()) => Ok(()),
+        Err(mut errors) => Err(failed(errors.remove(0))),
+    }
+}
+
 /// Errors; those of containers with what else is wrong with their pods and with what those come after.
-async fn explained(errors: Vec<Error>, docker: &Docker, errand: &Errand<'_>) -> Failure {
+async fn explained(errors: Vec<Error>, docker: &Docker, stack: &Stack, printer: Printer) -> Failure {
     let mut failures: Vec<Failure> = Vec::new();
     for error in errors {
         failures.push(match &error {
-            Error::Container(told) => with_causes(told, docker, errand.stack).await,
+            Error::Container(told) => with_causes(told, docker, stack).await,
             _ => failed(error),
         });
     }
-    last(failures, errand.printer)
+    last(failures, printer)
 }
 
 async fn with_causes(told: &ContainerFailure, docker: &Docker, stack: &Stack) -> Failure {
@@ -292,49 +370,6 @@ async fn with_causes(told: &ContainerFailure, docker: &Docker, stack: &Stack) ->
     let mut failure = Failure::from(anyhow::Error::msg(texts.join("\n")));
     failure.hints = hints;
     failure
-}
-
-/// Shows what the pods write and keeps the jobs, until all have ended.
-async fn attend(
-    docker: &Docker,
-    prepared: &Prepared,
-    began: OffsetDateTime,
-    events: &Events,
-) -> Result<(), Failure> {
-    let request = LogRequest {
-        stack: &prepared.desired.stack,
-        selectors: &[],
-        tail: None,
-        since: Some(began),
-        containing: None,
-    };
-    let tell = |line: LogLine| {
-        events.send(Event::Log {
-            container: line.labels.display_name(),
-            stderr: line.stderr,
-            line: line.text,
-        });
-        true
-    };
-    let follow = docker.follow_logs(&request, tell);
-    let keep = docker.keep(prepared, events);
-    tokio::pin!(follow, keep);
-    let mut kept = Ok(());
-    let (mut is_kept, mut is_followed) = (false, false);
-    while !(is_kept && is_followed) {
-        tokio::select! {
-            result = &mut keep, if !is_kept => {
-                kept = result;
-                is_kept = true;
-            }
-            // A log that can't be read ends no stack.
-            _ = &mut follow, if !is_followed => is_followed = true,
-        }
-    }
-    match kept {
-        Ok(()) => Ok(()),
-        Err(mut errors) => Err(failed(errors.remove(0))),
-    }
 }
 
 /// The words that start the process that keeps the jobs of the same stack.

@@ -1,12 +1,14 @@
 //! Files on disk: writes a set of them all or nothing, reads a folder, and follows no symbolic link on the way.
 
 mod read;
+mod watch;
 mod write;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use read::{read_file, read_folder};
+pub use watch::{Filter, Watcher};
 pub use write::{Existing, NewFile, compare, create, replace};
 
 /// What went wrong on disk, and where.

@@ -160,6 +160,11 @@ impl Secrets {
         self.paths.iter().cloned().chain([made]).collect()
     }
 
+    /// The files that a user gave their values in.
+    pub fn files_on_disk(&self) -> impl Iterator<Item = PathBuf> {
+        self.paths.iter().cloned()
+    }
+
     /// The files of a secret, by key.
     pub fn files(&self, secret: &str) -> impl Iterator<Item = (&str, &[u8])> {
         let files = self.values.get(secret).into_iter().flatten();

@@ -47,6 +47,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tonic", &["engine/docker/build"]),
     ("prost", &["engine/docker/build"]),
     ("base64", &["engine/docker/build", "export"]),
+    ("notify", &["disk"]),
     ("form_urlencoded", &["engine/docker/build"]),
     ("prometheus_client", &["block"]),
     ("rcgen", &["engine"]),

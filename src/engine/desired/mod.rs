@@ -57,6 +57,8 @@ pub struct Surroundings<'a> {
     pub images: &'a BTreeMap<(Name, Name), Image>,
     /// The image of the blocks.
     pub block_image: &'a Image,
+    /// Whether files are copied into containers that say so, while they run.
+    pub watches: bool,
     /// Replicas that the command line asks for, by pod.
     pub scale: &'a BTreeMap<String, u32>,
 }

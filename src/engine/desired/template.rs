@@ -263,6 +263,7 @@ impl<'a> Template<'a> {
             .flatten()
             .any(|probe| !matches!(probe.action, Action::Exec { .. }));
         let must_ask = !has_infra && !local_ports.is_empty();
+        let is_synced = self.surroundings.watches && !container.sync.is_empty();
         // The image's own user stays unsaid: its passwd file knows the groups.
         let user = container.security.user.or(block.as_ref().map(|_| NOBODY));
         Container {
@@ -287,11 +288,12 @@ impl<'a> Template<'a> {
             directory: container.directory.clone(),
             joins: has_infra,
             mounts,
-            binary: block.is_none() && (is_probed || must_ask || watched),
+            binary: block.is_none() && (is_probed || must_ask || watched || is_synced),
             tmpfs,
             milli_cpu: container.resources.cpu.map(|cpu| cpu.0),
             memory: container.resources.memory.map(|memory| memory.0),
-            read_only: container.security.read_only_root,
+            // The engine writes no file into a root that is read-only.
+            read_only: container.security.read_only_root && !is_synced,
             drops_capabilities: container.security.level == SecurityLevel::Restricted,
             capabilities: container.security.capabilities.clone(),
             restart: match container.role {

@@ -30,6 +30,7 @@ fn desired(text: &str, user: &str) -> Result<Desired, Vec<Error>> {
         containers.map(|container| ((pod.name.clone(), container.name.clone()), image(user)))
     });
     let surroundings = Surroundings {
+        watches: false,
         images: &containers.collect(),
         block_image: &image("65532:65532"),
         scale: &BTreeMap::new(),

@@ -5,7 +5,7 @@ use hyper::Response;
 use hyper::body::Incoming;
 
 use super::ConnectionError;
-use super::build::BuildError;
+use super::build::{BuildError, ContextError};
 use crate::engine::binary::{self, BinaryError};
 use crate::engine::why::ContainerFailure;
 use crate::engine::{desired, plan, secrets};
@@ -73,6 +73,17 @@ pub enum Error {
         /// The time that it has.
         deadline: std::time::Duration,
     },
+    /// Files of a container can't be removed.
+    #[error("failed to remove files from container `{container}`: {reason}")]
+    Files {
+        /// The container: `web-0/app`.
+        container: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The build context that is watched can't be read.
+    #[error("failed to watch a build context")]
+    Watch(#[from] ContextError),
     /// A secret has no value.
     #[error(transparent)]
     Secret(Box<secrets::Error>),
@@ -265,7 +276,8 @@ impl Error {
                 "stop what uses it (`docker ps -a --filter volume={volume}`), then `docker volume rm {volume}`"
             )),
             Self::Vanished { .. } => Some("run the command again".to_owned()),
-            Self::Call { .. } | Self::Archive(_) => None,
+            Self::Watch(error) => error.hint(),
+            Self::Call { .. } | Self::Archive(_) | Self::Files { .. } => None,
         }
     }
 }

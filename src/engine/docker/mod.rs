@@ -23,6 +23,7 @@ pub mod stop;
 pub mod stored;
 pub mod up;
 mod volumes;
+pub mod watch;
 
 use std::sync::Arc;
 

@@ -50,11 +50,23 @@ impl Docker {
         command: &[String],
         patience: Duration,
     ) -> Result<(i64, String), Error> {
+        self.run_in_as(id, command, None, patience).await
+    }
+
+    /// Runs a command in a container as another user than the container's.
+    pub(super) async fn run_in_as(
+        &self,
+        id: &str,
+        command: &[String],
+        user: Option<&str>,
+        patience: Duration,
+    ) -> Result<(i64, String), Error> {
         let intent = || format!("run `{}` in a container", command.join(" "));
         let options = CreateExecOptions {
             attach_stdout: Some(true),
             attach_stderr: Some(true),
             cmd: Some(command.to_vec()),
+            user: user.map(str::to_owned),
             ..CreateExecOptions::default()
         };
         let exec = self.client.create_exec(id, options).await.intent(intent)?.id;

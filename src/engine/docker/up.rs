@@ -27,6 +27,7 @@ use crate::stack::{self, Name, Protocol, Publish, Source, Stack};
 
 /// A stack to bring up.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub struct Request<'a> {
     /// The stack.
     pub stack: &'a Stack,
@@ -40,6 +41,10 @@ pub struct Request<'a> {
     pub rebuilds: bool,
     /// What builds them; BuildKit where the engine has it.
     pub builder: Option<Builder>,
+    /// Whether files are copied into containers that say so, while they run.
+    pub watches: bool,
+    /// Images that are taken as they are, whatever became of the folders that they were built from.
+    pub given: &'a BTreeMap<(Name, Name), Image>,
     /// Whether containers that the stack has no more are removed.
     pub removes_orphans: bool,
     /// Whether nothing is made or changed.
@@ -73,6 +78,16 @@ pub enum Wait {
 }
 
 impl Prepared {
+    /// The image of every container that is no block.
+    pub fn images(&self) -> &BTreeMap<(Name, Name), Image> {
+        &self.images
+    }
+
+    /// The files that hold the stack's secrets.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
     fn apply<'a>(
         &'a self,
         docker: &'a Docker,
@@ -112,6 +127,7 @@ impl Prepared {
             .iter()
             .find(|found| found.name.as_str() == job)?;
         let surroundings = Surroundings {
+            watches: false,
             images: &self.images,
             block_image: &self.block_image,
             scale: &BTreeMap::new(),
@@ -192,6 +208,7 @@ impl Docker {
         )?;
         let binary_volume = binary.volume();
         let surroundings = Surroundings {
+            watches: request.watches,
             images: &images,
             block_image: &block_image,
             scale: request.scale,
@@ -353,6 +370,11 @@ impl Docker {
         let images = containers.into_iter().map(async |(pod, container)| {
             let image = match &container.source {
                 Source::Image(reference) => found.get(reference.as_str()).cloned().unwrap_or_default(),
+                Source::Build(_)
+                    if let Some(image) = request.given.get(&(pod.clone(), container.name.clone())) =>
+                {
+                    image.clone()
+                }
                 Source::Build(build) => {
                     self.built(request, pod, container, build, secrets, events)
                         .await?

@@ -11,4 +11,5 @@ mod scale;
 mod secrets;
 mod services;
 mod stack;
+mod watch;
 mod why;

@@ -175,6 +175,39 @@ impl Context {
         hex(&Sha256::digest(self.folder.as_os_str().as_bytes()))[..32].to_owned()
     }
 
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether a path goes along, if something is there.
+    pub fn holds(&self, path: &Path) -> bool {
+        let Ok(below) = path.strip_prefix(&self.folder) else {
+            return false;
+        };
+        let is_kept_out = self.kept_out.iter().any(|kept| path.starts_with(kept));
+        !is_kept_out && !self.ignore.excludes(&below.to_string_lossy())
+    }
+
+    /// Whether a path says what is built from the context: the Dockerfile, or what leaves files out.
+    pub fn is_rule(&self, path: &Path) -> bool {
+        let own = format!("{}{IGNORE_FILE}", self.dockerfile);
+        [self.dockerfile.as_str(), IGNORE_FILE, &own]
+            .iter()
+            .any(|name| self.folder.join(name) == path)
+    }
+
+    /// Whether something in a folder of it may go along.
+    pub fn may_hold_below(&self, folder: &Path) -> bool {
+        let below = folder
+            .strip_prefix(&self.folder)
+            .unwrap_or(folder)
+            .to_string_lossy();
+        self.holds(folder)
+            || self.ignore.may_keep_below(&below)
+            || Path::new(&self.dockerfile).starts_with(&*below)
+    }
+
     /// The Dockerfile's path, relative to the context.
     pub fn dockerfile(&self) -> &str {
         &self.dockerfile

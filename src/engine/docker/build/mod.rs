@@ -19,8 +19,7 @@ use hyper::header::CONTENT_TYPE;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use context::Context;
-pub use context::ContextError;
+pub use context::{Context, ContextError};
 use dockerfile::{Dockerfile, Instruction};
 use message::{Message, Messages};
 use session::Session;
