@@ -70,6 +70,9 @@ _motif() {
             motif,supervise)
                 cmd="motif__subcmd__supervise"
                 ;;
+            motif,top)
+                cmd="motif__subcmd__top"
+                ;;
             motif,up)
                 cmd="motif__subcmd__up"
                 ;;
@@ -142,6 +145,9 @@ _motif() {
             motif__subcmd__help,supervise)
                 cmd="motif__subcmd__help__subcmd__supervise"
                 ;;
+            motif__subcmd__help,top)
+                cmd="motif__subcmd__help__subcmd__top"
+                ;;
             motif__subcmd__help,up)
                 cmd="motif__subcmd__help__subcmd__up"
                 ;;
@@ -173,7 +179,7 @@ _motif() {
 
     case "${cmd}" in
         motif)
-            opts="-q -C -H -h -V --color --quiet --directory --host --help --version new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help"
+            opts="-q -C -H -h -V --color --quiet --directory --host --help --version new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -637,7 +643,7 @@ _motif() {
             return 0
             ;;
         motif__subcmd__help)
-            opts="new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help"
+            opts="new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -917,6 +923,20 @@ _motif() {
             return 0
             ;;
         motif__subcmd__help__subcmd__supervise)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        motif__subcmd__help__subcmd__top)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1535,6 +1555,60 @@ _motif() {
                     ;;
                 -p)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -H)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        motif__subcmd__top)
+            opts="-f -p -q -C -H -h --file --project-name --once --format --color --quiet --directory --host --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --project-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -28,7 +28,7 @@ complete -c motif -n "__fish_motif_needs_command" -l color -d 'Use colour' -r -f
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_needs_command" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_needs_command" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_needs_command" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_needs_command" -s q -l quiet -d 'Say nothing but warnings and errors'
 complete -c motif -n "__fish_motif_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c motif -n "__fish_motif_needs_command" -s V -l version -d 'Print version'
@@ -39,6 +39,7 @@ complete -c motif -n "__fish_motif_needs_command" -f -a "schema" -d 'Print the J
 complete -c motif -n "__fish_motif_needs_command" -f -a "up" -d 'Build, load and start the stack\'s pods'
 complete -c motif -n "__fish_motif_needs_command" -f -a "scale" -d 'Run another number of replicas of a pod'
 complete -c motif -n "__fish_motif_needs_command" -f -a "ps" -d 'Show the stack\'s pods: what is ready, what restarts, what is published'
+complete -c motif -n "__fish_motif_needs_command" -f -a "top" -d 'Show what the stack\'s pods use and serve, as it changes'
 complete -c motif -n "__fish_motif_needs_command" -f -a "why" -d 'Say why something of the stack is not as it should be'
 complete -c motif -n "__fish_motif_needs_command" -f -a "logs" -d 'Show what the stack\'s containers wrote, in the order of its time'
 complete -c motif -n "__fish_motif_needs_command" -f -a "exec" -d 'Run a program in a container of the stack'
@@ -60,7 +61,7 @@ complete -c motif -n "__fish_motif_using_subcommand new" -l color -d 'Use colour
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand new" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand new" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand new" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand new" -l defaults -d 'Ask nothing: what is not given takes its default'
 complete -c motif -n "__fish_motif_using_subcommand new" -l dry-run -d 'Show what would be written, and how files that exist would change'
 complete -c motif -n "__fish_motif_using_subcommand new" -l force -d 'Replace files that exist; others in the folder stay as they are'
@@ -73,7 +74,7 @@ complete -c motif -n "__fish_motif_using_subcommand patterns; and not __fish_see
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand patterns; and not __fish_seen_subcommand_from show help" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand patterns; and not __fish_seen_subcommand_from show help" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand patterns; and not __fish_seen_subcommand_from show help" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand patterns; and not __fish_seen_subcommand_from show help" -s q -l quiet -d 'Say nothing but warnings and errors'
 complete -c motif -n "__fish_motif_using_subcommand patterns; and not __fish_seen_subcommand_from show help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c motif -n "__fish_motif_using_subcommand patterns; and not __fish_seen_subcommand_from show help" -f -a "show" -d 'Show what a pattern is, asks, promises and writes'
@@ -85,7 +86,7 @@ complete -c motif -n "__fish_motif_using_subcommand patterns; and __fish_seen_su
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand patterns; and __fish_seen_subcommand_from show" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand patterns; and __fish_seen_subcommand_from show" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand patterns; and __fish_seen_subcommand_from show" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand patterns; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but warnings and errors'
 complete -c motif -n "__fish_motif_using_subcommand patterns; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c motif -n "__fish_motif_using_subcommand patterns; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show what a pattern is, asks, promises and writes'
@@ -99,14 +100,14 @@ complete -c motif -n "__fish_motif_using_subcommand check" -l color -d 'Use colo
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand check" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand check" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand check" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand check" -s q -l quiet -d 'Say nothing but warnings and errors'
 complete -c motif -n "__fish_motif_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c motif -n "__fish_motif_using_subcommand schema" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand schema" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand schema" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand schema" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand schema" -s q -l quiet -d 'Say nothing but warnings and errors'
 complete -c motif -n "__fish_motif_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c motif -n "__fish_motif_using_subcommand up" -s f -l file -d 'Read this stack instead of `stack.yaml`' -r -F
@@ -124,7 +125,7 @@ complete -c motif -n "__fish_motif_using_subcommand up" -l color -d 'Use colour'
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand up" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand up" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand up" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand up" -s d -l detach -d 'Return when the pods are started'
 complete -c motif -n "__fish_motif_using_subcommand up" -l wait -d 'Return when the pods are ready; implies --detach'
 complete -c motif -n "__fish_motif_using_subcommand up" -l watch -d 'Build again, or copy into containers, what changes while the stack runs'
@@ -142,7 +143,7 @@ complete -c motif -n "__fish_motif_using_subcommand scale" -l color -d 'Use colo
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand scale" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand scale" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand scale" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand scale" -l wait -d 'Return when the replicas are ready, not only started'
 complete -c motif -n "__fish_motif_using_subcommand scale" -l dry-run -d 'Print what would be done, and do nothing'
 complete -c motif -n "__fish_motif_using_subcommand scale" -s q -l quiet -d 'Say nothing but warnings and errors'
@@ -155,10 +156,22 @@ complete -c motif -n "__fish_motif_using_subcommand ps" -l color -d 'Use colour'
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand ps" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand ps" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand ps" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand ps" -s a -l all -d 'Show replicas that ended well too'
 complete -c motif -n "__fish_motif_using_subcommand ps" -s q -l quiet -d 'Say nothing but warnings and errors'
 complete -c motif -n "__fish_motif_using_subcommand ps" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c motif -n "__fish_motif_using_subcommand top" -s f -l file -d 'Take the stack\'s name from this file instead of `stack.yaml`' -r -F
+complete -c motif -n "__fish_motif_using_subcommand top" -s p -l project-name -d 'Name the stack; then no file is needed' -r
+complete -c motif -n "__fish_motif_using_subcommand top" -l format -d 'Print for people, or as one JSON document; the latter is one look' -r -f -a "table\t'For people'
+json\t'One JSON document'"
+complete -c motif -n "__fish_motif_using_subcommand top" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c motif -n "__fish_motif_using_subcommand top" -s C -l directory -d 'Work in another folder' -r -F
+complete -c motif -n "__fish_motif_using_subcommand top" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand top" -l once -d 'Print one look and end'
+complete -c motif -n "__fish_motif_using_subcommand top" -s q -l quiet -d 'Say nothing but warnings and errors'
+complete -c motif -n "__fish_motif_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c motif -n "__fish_motif_using_subcommand why" -s f -l file -d 'Take the stack\'s name from this file instead of `stack.yaml`' -r -F
 complete -c motif -n "__fish_motif_using_subcommand why" -s p -l project-name -d 'Name the stack; then no file is needed' -r
 complete -c motif -n "__fish_motif_using_subcommand why" -l format -d 'Print for people, or as one JSON document' -r -f -a "table\t'For people'
@@ -167,7 +180,7 @@ complete -c motif -n "__fish_motif_using_subcommand why" -l color -d 'Use colour
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand why" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand why" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand why" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand why" -s q -l quiet -d 'Say nothing but warnings and errors'
 complete -c motif -n "__fish_motif_using_subcommand why" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c motif -n "__fish_motif_using_subcommand logs" -s p -l project-name -d 'Name the stack; then no file is needed' -r
@@ -181,7 +194,7 @@ complete -c motif -n "__fish_motif_using_subcommand logs" -l color -d 'Use colou
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand logs" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand logs" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand logs" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand logs" -s f -l follow -d 'Go on with what is written from now on, across restarts, until Ctrl-C'
 complete -c motif -n "__fish_motif_using_subcommand logs" -s t -l timestamps -d 'Put the time before each line'
 complete -c motif -n "__fish_motif_using_subcommand logs" -l no-prefix -d 'Leave the container\'s name away'
@@ -196,7 +209,7 @@ complete -c motif -n "__fish_motif_using_subcommand exec" -l color -d 'Use colou
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand exec" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand exec" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand exec" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand exec" -s i -l interactive -d 'Pass standard input on; the default when it is no terminal, or both ends are one'
 complete -c motif -n "__fish_motif_using_subcommand exec" -s t -l tty -d 'Give the program a terminal; the default when both ends are one'
 complete -c motif -n "__fish_motif_using_subcommand exec" -s T -l no-tty -d 'Give the program no terminal'
@@ -210,7 +223,7 @@ complete -c motif -n "__fish_motif_using_subcommand down" -l color -d 'Use colou
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand down" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand down" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand down" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand down" -s v -l volumes -d 'Remove claims too'
 complete -c motif -n "__fish_motif_using_subcommand down" -l dry-run -d 'Print what would be done, and do nothing'
 complete -c motif -n "__fish_motif_using_subcommand down" -s q -l quiet -d 'Say nothing but warnings and errors'
@@ -222,14 +235,14 @@ complete -c motif -n "__fish_motif_using_subcommand supervise" -l color -d 'Use 
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand supervise" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand supervise" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand supervise" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand supervise" -s q -l quiet -d 'Say nothing but warnings and errors'
 complete -c motif -n "__fish_motif_using_subcommand supervise" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c motif -n "__fish_motif_using_subcommand export; and not __fish_seen_subcommand_from kubernetes help" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand export; and not __fish_seen_subcommand_from kubernetes help" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand export; and not __fish_seen_subcommand_from kubernetes help" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand export; and not __fish_seen_subcommand_from kubernetes help" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand export; and not __fish_seen_subcommand_from kubernetes help" -s q -l quiet -d 'Say nothing but warnings and errors'
 complete -c motif -n "__fish_motif_using_subcommand export; and not __fish_seen_subcommand_from kubernetes help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c motif -n "__fish_motif_using_subcommand export; and not __fish_seen_subcommand_from kubernetes help" -f -a "kubernetes" -d 'Print the stack as Kubernetes objects, to be applied as they are'
@@ -249,7 +262,7 @@ complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subc
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -l check -d 'Write nothing, and fail with a diff when the files in the folder are not what the stack gives'
 complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -l strict -d 'Fail, and write nothing, when anything isn\'t kept'
 complete -c motif -n "__fish_motif_using_subcommand export; and __fish_seen_subcommand_from kubernetes" -s q -l quiet -d 'Say nothing but warnings and errors'
@@ -262,7 +275,7 @@ complete -c motif -n "__fish_motif_using_subcommand inspect" -l color -d 'Use co
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand inspect" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand inspect" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand inspect" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand inspect" -s q -l quiet -d 'Say nothing but warnings and errors'
 complete -c motif -n "__fish_motif_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c motif -n "__fish_motif_using_subcommand images" -l format -d 'Print for people, or as one JSON document' -r -f -a "table\t'For people'
@@ -271,7 +284,7 @@ complete -c motif -n "__fish_motif_using_subcommand images" -l color -d 'Use col
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand images" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand images" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand images" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand images" -l load -d 'Load the block image and fill its volume first, so that the next `up` need not'
 complete -c motif -n "__fish_motif_using_subcommand images" -s q -l quiet -d 'Say nothing but warnings and errors'
 complete -c motif -n "__fish_motif_using_subcommand images" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -281,7 +294,7 @@ complete -c motif -n "__fish_motif_using_subcommand prune" -l color -d 'Use colo
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand prune" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand prune" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand prune" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand prune" -s a -l all -d 'Remove everything that no container uses, even what the next `up` would use again'
 complete -c motif -n "__fish_motif_using_subcommand prune" -l dry-run -d 'Print what would be removed, and remove nothing'
 complete -c motif -n "__fish_motif_using_subcommand prune" -s q -l quiet -d 'Say nothing but warnings and errors'
@@ -290,13 +303,13 @@ complete -c motif -n "__fish_motif_using_subcommand block" -l color -d 'Use colo
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand block" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand block" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand block" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand block" -s q -l quiet -d 'Say nothing but warnings and errors'
 complete -c motif -n "__fish_motif_using_subcommand completions" -l color -d 'Use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand completions" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand completions" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand completions" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand completions" -s q -l quiet -d 'Say nothing but warnings and errors'
 complete -c motif -n "__fish_motif_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c motif -n "__fish_motif_using_subcommand man" -s o -l output -d 'Write motif.1 and a page for every command into this folder' -r -F
@@ -304,28 +317,29 @@ complete -c motif -n "__fish_motif_using_subcommand man" -l color -d 'Use colour
 always\t'Always'
 never\t'Never'"
 complete -c motif -n "__fish_motif_using_subcommand man" -s C -l directory -d 'Work in another folder' -r -F
-complete -c motif -n "__fish_motif_using_subcommand man" -s H -l host -d 'Talk to this Docker engine: `unix:///…` or `tcp://…`' -r
+complete -c motif -n "__fish_motif_using_subcommand man" -s H -l host -d 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`' -r
 complete -c motif -n "__fish_motif_using_subcommand man" -s q -l quiet -d 'Say nothing but warnings and errors'
 complete -c motif -n "__fish_motif_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "new" -d 'Write a project from a pattern'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "patterns" -d 'List the patterns, or show what one is, asks, promises and writes'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "check" -d 'Check a stack and report every problem at once'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "schema" -d 'Print the JSON Schema of stack.yaml'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "up" -d 'Build, load and start the stack\'s pods'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "scale" -d 'Run another number of replicas of a pod'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "ps" -d 'Show the stack\'s pods: what is ready, what restarts, what is published'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "why" -d 'Say why something of the stack is not as it should be'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "logs" -d 'Show what the stack\'s containers wrote, in the order of its time'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "exec" -d 'Run a program in a container of the stack'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "down" -d 'Stop the stack\'s pods and remove all that the stack owns'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "supervise" -d 'Keep a detached stack\'s jobs: begin their runs, count them, and wait for the next due time'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "export" -d 'Turn the stack into the files of another system'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "inspect" -d 'Show an image\'s interface: its parameters, ports, user and program'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "images" -d 'Show what motif keeps on the engine: block images, built images, volumes with the binary'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "prune" -d 'Remove images and volumes of motif that nothing uses any more'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "block" -d 'Run a building block: the programs that motif puts into containers'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "man" -d 'Print the manual page, or write one page a command'
-complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps why logs exec down supervise export inspect images prune block completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "new" -d 'Write a project from a pattern'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "patterns" -d 'List the patterns, or show what one is, asks, promises and writes'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "check" -d 'Check a stack and report every problem at once'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "schema" -d 'Print the JSON Schema of stack.yaml'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "up" -d 'Build, load and start the stack\'s pods'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "scale" -d 'Run another number of replicas of a pod'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "ps" -d 'Show the stack\'s pods: what is ready, what restarts, what is published'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "top" -d 'Show what the stack\'s pods use and serve, as it changes'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "why" -d 'Say why something of the stack is not as it should be'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "logs" -d 'Show what the stack\'s containers wrote, in the order of its time'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "exec" -d 'Run a program in a container of the stack'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "down" -d 'Stop the stack\'s pods and remove all that the stack owns'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "supervise" -d 'Keep a detached stack\'s jobs: begin their runs, count them, and wait for the next due time'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "export" -d 'Turn the stack into the files of another system'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "inspect" -d 'Show an image\'s interface: its parameters, ports, user and program'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "images" -d 'Show what motif keeps on the engine: block images, built images, volumes with the binary'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "prune" -d 'Remove images and volumes of motif that nothing uses any more'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "block" -d 'Run a building block: the programs that motif puts into containers'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "man" -d 'Print the manual page, or write one page a command'
+complete -c motif -n "__fish_motif_using_subcommand help; and not __fish_seen_subcommand_from new patterns check schema up scale ps top why logs exec down supervise export inspect images prune block completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c motif -n "__fish_motif_using_subcommand help; and __fish_seen_subcommand_from patterns" -f -a "show" -d 'Show what a pattern is, asks, promises and writes'
 complete -c motif -n "__fish_motif_using_subcommand help; and __fish_seen_subcommand_from export" -f -a "kubernetes" -d 'Print the stack as Kubernetes objects, to be applied as they are'

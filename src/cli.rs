@@ -43,7 +43,7 @@ pub struct Global {
     /// Work in another folder
     #[arg(short = 'C', long, value_name = "DIR", global = true)]
     pub directory: Option<PathBuf>,
-    /// Talk to this Docker engine: `unix:///…` or `tcp://…`
+    /// Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`
     #[arg(short = 'H', long, value_name = "ADDRESS", global = true)]
     pub host: Option<String>,
 }
@@ -57,6 +57,7 @@ enum Command {
     Up(commands::up::UpArgs),
     Scale(commands::scale::ScaleArgs),
     Ps(commands::ps::PsArgs),
+    Top(commands::top::TopArgs),
     Why(commands::why::WhyArgs),
     // `-f` follows, as in `docker compose logs`; the file is `--file` here.
     #[command(mut_arg("file", |file| file.short(None)))]
@@ -117,6 +118,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Scale(args) => commands::scale::run(args, host, printer),
         Command::Schema(args) => commands::schema::run(&args, printer),
         Command::Supervise(args) => commands::supervise::run(&args, host, printer),
+        Command::Top(args) => commands::top::run(&args, host, printer),
         Command::Why(args) => commands::why::run(&args, host, printer),
         Command::Up(args) => commands::up::run(&args, host, printer),
     };

@@ -8,6 +8,12 @@ use prometheus_client::registry::Registry;
 
 use super::server::{Reply, text};
 
+/// Upper bounds of a histogram of durations, in microseconds.
+pub const BOUNDS: [u64; 13] = [
+    500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
+    10_000_000,
+];
+
 /// Whether the block may be sent requests; if not, why.
 pub type Readiness = Result<(), String>;
 

@@ -11,6 +11,7 @@ use super::probe::Probe;
 use super::proxy::Proxy;
 use super::remove::Remove;
 use super::rotate::Rotate;
+use super::scrape::Scrape;
 use super::swap::Swap;
 
 /// How a block that could run ended.
@@ -96,6 +97,7 @@ const DECLARATIONS: &[Declaration] = &[
     declare::<Proxy>(),
     declare::<Remove>(),
     declare::<Rotate>(),
+    declare::<Scrape>(),
     declare::<Swap>(),
 ];
 

@@ -16,6 +16,7 @@ use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
@@ -94,6 +95,7 @@ struct Echo {
     draining: AtomicBool,
     served: AtomicU64,
     requests: Family<Vec<(&'static str, String)>, Counter>,
+    durations: Histogram,
 }
 
 async fn run(settings: HttpEcho) -> Result<(), Error> {
@@ -116,6 +118,12 @@ async fn run(settings: HttpEcho) -> Result<(), Error> {
     let mut registry = Registry::default();
     let requests = Family::<Vec<(&'static str, String)>, Counter>::default();
     registry.register("motif_requests", "Requests answered, by status", requests.clone());
+    let durations = Histogram::new(admin::BOUNDS.map(|bound| Duration::from_micros(bound).as_secs_f64()));
+    registry.register(
+        "motif_request_duration_seconds",
+        "Time from a request's head to its answer",
+        durations.clone(),
+    );
     let echo = Arc::new(Echo {
         parameters: parameters(&settings),
         settings,
@@ -125,6 +133,7 @@ async fn run(settings: HttpEcho) -> Result<(), Error> {
         draining: AtomicBool::new(false),
         served: AtomicU64::new(0),
         requests,
+        durations,
     });
     let (stop, stopping) = watch::channel(false);
     let (end, ending) = watch::channel(false);
@@ -250,6 +259,7 @@ impl Echo {
         self.requests
             .get_or_create(&vec![("code", status.to_string())])
             .inc();
+        self.durations.observe(started.elapsed().as_secs_f64());
         if self.settings.access_log {
             let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             log::info(

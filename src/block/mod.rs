@@ -3,6 +3,7 @@
 mod catalogue;
 
 mod admin;
+mod ask;
 mod duration;
 mod labels;
 mod listen;
@@ -20,6 +21,7 @@ mod pause;
 mod probe;
 mod proxy;
 mod rotate;
+mod scrape;
 mod swap;
 
 pub use catalogue::{Entry, Error, Flag, Outcome, catalogue, run};

@@ -5,15 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper::header::HOST;
-use hyper::{Method, Request};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use hyper::Method;
 use tokio::time::{Instant, sleep};
 
+use super::ask::ask;
 use super::catalogue::{Block, Error, Outcome};
 use super::proxy::{ROTATION, Standing};
 use super::{duration, runtime};
@@ -66,7 +61,7 @@ async fn rotate(rotate: &Rotate) -> anyhow::Result<bool> {
         Way::Out => AT_MOST,
         Way::In => Duration::ZERO,
     };
-    let mut standing = ask(rotate, Some(time)).await?;
+    let mut standing = look(rotate, Some(time)).await?;
     loop {
         let is_settled = match rotate.way {
             Way::Out => standing.in_flight == 0,
@@ -81,40 +76,23 @@ async fn rotate(rotate: &Rotate) -> anyhow::Result<bool> {
         sleep(LOOK).await;
         // A replica with the address of its forerunner may only now be found.
         let again = (rotate.way == Way::In).then_some(Duration::ZERO);
-        standing = ask(rotate, again).await?;
+        standing = look(rotate, again).await?;
     }
 }
 
-async fn ask(rotate: &Rotate, out: Option<Duration>) -> anyhow::Result<Standing> {
+async fn look(rotate: &Rotate, out: Option<Duration>) -> anyhow::Result<Standing> {
     let admin = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), rotate.admin);
-    let context = || format!("failed to ask the proxy at {admin}");
-    let stream = TcpStream::connect(admin).await.with_context(context)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .with_context(context)?;
-    let connection = tokio::spawn(connection);
     let (method, query) = match out {
         Some(time) => (Method::POST, format!("?out={}", time.as_millis())),
         None => (Method::GET, String::new()),
     };
-    let request = Request::builder()
-        .method(method)
-        .uri(format!("{ROTATION}/{}{query}", rotate.address))
-        .header(HOST, admin.to_string())
-        .body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await.with_context(context)?;
-    let status = response.status();
-    let body = Limited::new(response.into_body(), LIMIT).collect().await;
-    connection.abort();
-    let body = body
-        .map_err(anyhow::Error::from_boxed)
-        .with_context(context)?
-        .to_bytes();
+    let path = format!("{ROTATION}/{}{query}", rotate.address);
+    let (status, body) = ask(admin, method, &path, LIMIT).await?;
     if !status.is_success() {
         anyhow::bail!(
             "the proxy at {admin} answered {status}: {}",
             String::from_utf8_lossy(&body).trim()
         );
     }
-    serde_json::from_slice(&body).with_context(context)
+    serde_json::from_slice(&body).with_context(|| format!("the answer of {admin} makes no sense"))
 }

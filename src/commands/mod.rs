@@ -20,6 +20,7 @@ pub mod schema;
 mod selection;
 pub mod stack_args;
 pub mod supervise;
+pub mod top;
 pub mod up;
 mod watch;
 pub mod why;

@@ -14,6 +14,7 @@ pub mod plan;
 pub mod secrets;
 pub mod selector;
 pub mod supervisor;
+pub mod usage;
 pub mod why;
 
 pub use event::{Event, Events, Work};

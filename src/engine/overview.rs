@@ -1,6 +1,7 @@
 //! Turns a stack's containers into one line for each replica: how many are ready, and what it is doing.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use time::OffsetDateTime;
 
@@ -44,6 +45,8 @@ pub struct Member {
     pub answer: Option<String>,
     /// Whether it has run for some time since it was started last.
     pub is_settled: bool,
+    /// The admin port of the block that it runs, where that has metrics.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// A restart that a failed probe caused.
@@ -319,6 +322,7 @@ mod tests {
             memory: None,
             answer: None,
             is_settled: true,
+            metrics: None,
         }
     }
 

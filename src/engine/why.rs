@@ -584,6 +584,7 @@ mod tests {
             exit_code: 1,
             memory: Some(64 << 20),
             is_settled: true,
+            metrics: None,
             answer: None,
         }
     }

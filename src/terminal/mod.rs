@@ -8,6 +8,7 @@ pub mod prompt;
 mod report;
 mod style;
 mod table;
+pub mod top;
 
 pub use failure::{Exit, Failure};
 pub use printer::{ColorChoice, Format, Printer};

@@ -1,9 +1,12 @@
 //! Runs the binary in a folder of its own, cut off from the machine's settings.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// What one run showed: a snapshot of it holds everything that a user saw.
 #[derive(Debug)]
@@ -137,6 +140,96 @@ impl Workspace {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
             code: output.status.code().unwrap_or(-1),
         }
+    }
+}
+
+/// A command on a terminal of 120 columns and 30 rows; killed when dropped.
+pub struct Terminal {
+    process: Child,
+    screen: Arc<Mutex<vt100::Parser>>,
+}
+
+impl Terminal {
+    /// Starts the binary there.
+    pub fn new(workspace: &Workspace, arguments: &[&str]) -> Self {
+        let command = format!(
+            "stty rows 30 cols 120; exec {} {}",
+            binary().display(),
+            arguments.join(" ")
+        );
+        let prepared = workspace.command::<&str>(&[]);
+        let mut script = Command::new("script");
+        script.args([
+            "--quiet",
+            "--flush",
+            "--return",
+            "--command",
+            &command,
+            "/dev/null",
+        ]);
+        script
+            .env_clear()
+            .env("TERM", "xterm-256color")
+            .env("SHELL", "/bin/sh");
+        for (name, value) in prepared.get_envs() {
+            script.env(name, value.unwrap_or_default());
+        }
+        let mut process = script
+            .current_dir(workspace.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = process.stdout.take().unwrap();
+        let size = |number| NonZero::new(number).unwrap();
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(size(30), size(120), 0)));
+        let shown = Arc::clone(&screen);
+        std::thread::spawn(move || {
+            let mut part = [0; 4096];
+            while let Ok(length @ 1..) = output.read(&mut part) {
+                shown.lock().unwrap().process(&part[..length]);
+            }
+        });
+        Self { process, screen }
+    }
+
+    /// Waits until something stands on the screen.
+    #[track_caller]
+    pub fn expect(&self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let shown = self.screen.lock().unwrap().screen().contents();
+            if shown.contains(text) {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "`{text}` is not on the screen:\n{shown}"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Types.
+    pub fn send(&mut self, keys: &str) {
+        self.process
+            .stdin
+            .as_mut()
+            .unwrap()
+            .write_all(keys.as_bytes())
+            .unwrap();
+    }
+
+    /// Waits for the end; the exit code.
+    pub fn end(&mut self) -> i32 {
+        self.process.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

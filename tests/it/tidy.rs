@@ -28,6 +28,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("bollard", &["engine/docker"]),
     ("dialoguer", &["terminal"]),
     ("indicatif", &["terminal"]),
+    ("ratatui", &["terminal"]),
     ("annotate_snippets", &["terminal"]),
     ("comfy_table", &["terminal"]),
     ("tera", &["render"]),

@@ -13,12 +13,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use super::backend::Backends;
 use super::certificate::Pair;
 use super::published::Published;
+use crate::block::admin::BOUNDS;
 
-/// Upper bounds of the durations' histogram, in microseconds.
-const BOUNDS: [u64; 13] = [
-    500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
-    10_000_000,
-];
 const CODES: usize = 600;
 
 /// What one worker counts.

@@ -1,10 +1,11 @@
 //! Turns a stack's name into its containers, as a person asks about them.
 
 use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary, HealthStatusEnum,
+    ContainerConfig, ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary, HealthStatusEnum,
 };
 use bollard::query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder};
 use futures_util::future::join_all;
@@ -12,11 +13,15 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Docker, Error, Intent, observe};
-use crate::engine::desired::RESTARTS_FOLDER;
+use crate::engine::desired::{BINARY, RESTARTS_FOLDER};
 use crate::engine::labels::{self, Labels, Role};
 use crate::engine::observed::Status;
 use crate::engine::overview::{Health, Member};
 
+/// The blocks that have metrics.
+const SERVING: [&str; 2] = ["http-echo", "proxy"];
+/// Their admin port, where nothing else is said.
+const ADMIN: &str = "0.0.0.0:9900";
 /// How long a container that just started may take to say how it is.
 const FIRST_ANSWER: Duration = Duration::from_secs(1);
 /// How long a container has to run until the engine forgets its earlier ends: its back-off starts anew.
@@ -98,7 +103,10 @@ impl Docker {
             Some(HealthStatusEnum::STARTING | HealthStatusEnum::UNHEALTHY)
         ) && state.running == Some(true)
         {
-            let test = inspected.config.and_then(|config| config.healthcheck?.test);
+            let test = inspected
+                .config
+                .as_ref()
+                .and_then(|config| config.healthcheck.clone()?.test);
             if let Some([kind, command @ ..]) = test.as_deref()
                 && kind == "CMD"
                 && let Ok((code, said)) = self.run_in(&container.id, command, FIRST_ANSWER).await
@@ -144,6 +152,7 @@ impl Docker {
                 .created
                 .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok()),
             ports: container.ports,
+            metrics: inspected.config.and_then(|config| metrics_of(&config)),
             is_of_job: container.job.is_some(),
             is_settled: state
                 .started_at
@@ -163,5 +172,78 @@ impl Docker {
             name: container.name,
             labels: container.labels,
         })
+    }
+}
+
+/// Where a block that serves says its metrics, as seen from inside its container.
+fn metrics_of(config: &ContainerConfig) -> Option<SocketAddr> {
+    let words = config.entrypoint.iter().chain(&config.cmd).flatten();
+    let words: Vec<&str> = words.map(String::as_str).collect();
+    let serves = |pair: &[&str]| pair[0] == BINARY && pair[1] == "block";
+    if !words.windows(2).any(serves) || !words.iter().any(|word| SERVING.contains(word)) {
+        return None;
+    }
+    let flag = words.iter().enumerate().find_map(|(at, word)| match *word {
+        "--admin" => words.get(at + 1).copied(),
+        word => word.strip_prefix("--admin="),
+    });
+    let variable = || {
+        let lines = config.env.iter().flatten();
+        lines
+            .into_iter()
+            .find_map(|line| line.strip_prefix("MOTIF_ADMIN="))
+    };
+    let mut admin: SocketAddr = flag.or_else(variable).unwrap_or(ADMIN).parse().ok()?;
+    if admin.ip().is_unspecified() {
+        admin.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    Some(admin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_metrics_of_a_block_are_found_in_its_command() {
+        let check = |entrypoint: &[&str], command: &[&str], env: &[&str], expect: Option<&str>| {
+            let texts = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
+            let config = ContainerConfig {
+                entrypoint: texts(entrypoint),
+                cmd: texts(command),
+                env: texts(env),
+                ..ContainerConfig::default()
+            };
+            let found = metrics_of(&config).map(|address| address.to_string());
+            assert_eq!(found.as_deref(), expect);
+        };
+        let block = ["/.motif/motif", "block"];
+        check(&block, &["http-echo"], &[], Some("127.0.0.1:9900"));
+        check(
+            &block,
+            &["proxy", "--admin", "0.0.0.0:9901"],
+            &[],
+            Some("127.0.0.1:9901"),
+        );
+        check(
+            &block,
+            &["proxy", "--admin=10.0.0.1:1"],
+            &["MOTIF_ADMIN=0.0.0.0:2"],
+            Some("10.0.0.1:1"),
+        );
+        check(
+            &block,
+            &["http-echo"],
+            &["MOTIF_ADMIN=0.0.0.0:2"],
+            Some("127.0.0.1:2"),
+        );
+        check(&block, &["pause"], &[], None);
+        check(&["/bin/proxy"], &["http-echo"], &[], None);
+        check(
+            &["/.motif/motif"],
+            &["block", "init", "--", "/.motif/motif", "block", "proxy"],
+            &[],
+            Some("127.0.0.1:9900"),
+        );
     }
 }

@@ -22,6 +22,7 @@ mod rollout;
 pub mod stop;
 pub mod stored;
 pub mod up;
+pub mod usage;
 mod volumes;
 pub mod watch;
 

@@ -11,5 +11,6 @@ mod scale;
 mod secrets;
 mod services;
 mod stack;
+mod top;
 mod watch;
 mod why;
