@@ -4,7 +4,7 @@ SHELL := /bin/bash
 TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
 MOTIF := target/$(TARGET)/release/motif
 
-.PHONY: demo test bench update release tools fuzz
+.PHONY: demo test checked bench update release tools fuzz
 
 demo: ## the main job, end to end
 	@scripts/packages cc=gcc curl
@@ -12,11 +12,16 @@ demo: ## the main job, end to end
 	@cargo build --release --quiet
 	@scripts/demo $(MOTIF)
 
-test: tools ## set-up, format, lints, every test
+test: ## set-up, format, lints, every test
+	@scripts/packages cc=gcc
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line tools checked
+	@scripts/test
+
+checked: ## format, lints and the tests that need cargo alone
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
 	cargo test --quiet --lib
-	cargo test --test it
+	cargo test --quiet --test it --no-run
 
 tools: ## what the tests need besides cargo
 	@scripts/engine

@@ -33,11 +33,14 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('new', 'new', [CompletionResultType]::ParameterValue, 'Write a project from a pattern')
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a pattern to a pod of the stack that is there')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Take away what `motif add` added to a pod')
             [CompletionResult]::new('patterns', 'patterns', [CompletionResultType]::ParameterValue, 'List the patterns, or show what one is, asks, promises and writes')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check a stack and report every problem at once')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of stack.yaml')
             [CompletionResult]::new('up', 'up', [CompletionResultType]::ParameterValue, 'Build, load and start the stack''s pods')
             [CompletionResult]::new('scale', 'scale', [CompletionResultType]::ParameterValue, 'Run another number of replicas of a pod')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Break the stack on purpose and prove what it promises')
             [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'Show the stack''s pods: what is ready, what restarts, what is published')
             [CompletionResult]::new('top', 'top', [CompletionResultType]::ParameterValue, 'Show what the stack''s pods use and serve, as it changes')
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Say why something of the stack is not as it should be')
@@ -46,6 +49,8 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('down', 'down', [CompletionResultType]::ParameterValue, 'Stop the stack''s pods and remove all that the stack owns')
             [CompletionResult]::new('supervise', 'supervise', [CompletionResultType]::ParameterValue, 'Keep a detached stack''s jobs: begin their runs, count them, and wait for the next due time')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Turn the stack into the files of another system')
+            [CompletionResult]::new('push', 'push', [CompletionResultType]::ParameterValue, 'Build the stack''s images, and push them and the block image to a registry')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Make a stack of a Kubernetes manifest or a Compose file')
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Show an image''s interface: its parameters, ports, user and program')
             [CompletionResult]::new('images', 'images', [CompletionResultType]::ParameterValue, 'Show what motif keeps on the engine: block images, built images, volumes with the binary')
             [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove images and volumes of motif that nothing uses any more')
@@ -69,6 +74,42 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('--defaults', '--defaults', [CompletionResultType]::ParameterName, 'Ask nothing: what is not given takes its default')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would be written, and how files that exist would change')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace files that exist; others in the folder stay as they are')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'motif;add' {
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'The pod that it is added to')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Answer a parameter')
+            [CompletionResult]::new('--catalog', '--catalog', [CompletionResultType]::ParameterName, 'Look for patterns in this folder too')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Add to this stack instead of `stack.yaml`')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Add to this stack instead of `stack.yaml`')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colour')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`')
+            [CompletionResult]::new('--defaults', '--defaults', [CompletionResultType]::ParameterName, 'Ask nothing: what is not given takes its default')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would be written, and how the stack would change')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'motif;remove' {
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The pod that it was added to')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Take it from this stack instead of `stack.yaml`')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Take it from this stack instead of `stack.yaml`')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colour')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show how files would change')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Remove files that were edited since, too')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -123,6 +164,7 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Name the stack otherwise than its file does')
             [CompletionResult]::new('--project-name', '--project-name', [CompletionResultType]::ParameterName, 'Name the stack otherwise than its file does')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print the result for people, or as one JSON document')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Say what an export would change, too')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colour')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work in another folder')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work in another folder')
@@ -189,6 +231,31 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Return when the replicas are ready, not only started')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would be done, and do nothing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'motif;verify' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Read this stack instead of `stack.yaml`')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Read this stack instead of `stack.yaml`')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Give a parameter of the stack a value; may be repeated')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Name the stack otherwise than its file does')
+            [CompletionResult]::new('--project-name', '--project-name', [CompletionResultType]::ParameterName, 'Name the stack otherwise than its file does')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Decide where chance does, as an earlier run did')
+            [CompletionResult]::new('--repeat', '--repeat', [CompletionResultType]::ParameterName, 'Try each promise so often')
+            [CompletionResult]::new('--wait-timeout', '--wait-timeout', [CompletionResultType]::ParameterName, 'How long the stack may take until it is ready')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the result')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colour')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`')
+            [CompletionResult]::new('--control', '--control', [CompletionResultType]::ParameterName, 'Take each promise''s mechanism out: it must break then')
+            [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Leave the stack up')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show what happens when')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show what happens when')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -351,8 +418,34 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('compose', 'compose', [CompletionResultType]::ParameterValue, 'Print the stack as a Compose file, to be run as it is')
             [CompletionResult]::new('kubernetes', 'kubernetes', [CompletionResultType]::ParameterValue, 'Print the stack as Kubernetes objects, to be applied as they are')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'motif;export;compose' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Read this stack instead of `stack.yaml`')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Read this stack instead of `stack.yaml`')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Give a parameter of the stack a value; may be repeated')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Name the stack otherwise than its file does')
+            [CompletionResult]::new('--project-name', '--project-name', [CompletionResultType]::ParameterName, 'Name the stack otherwise than its file does')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write into this file; `-` prints it, with paths relative to the folder of the stack')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write into this file; `-` prints it, with paths relative to the folder of the stack')
+            [CompletionResult]::new('--registry', '--registry', [CompletionResultType]::ParameterName, 'Pull built and block images from here, such as `registry.example/team`')
+            [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'The tag of built images')
+            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'The form of what is said on stderr about the export')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colour')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`')
+            [CompletionResult]::new('--pin', '--pin', [CompletionResultType]::ParameterName, 'Name every image with its digest, which its registry is asked for')
+            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Write nothing, and fail with a diff when the file is not what the stack gives')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Fail, and write nothing, when anything isn''t kept')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'motif;export;kubernetes' {
@@ -367,13 +460,22 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write a file for each object into a folder; `-` prints all of them')
             [CompletionResult]::new('--registry', '--registry', [CompletionResultType]::ParameterName, 'Pull built and block images from here, such as `registry.example/team`')
             [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'The tag of built images')
+            [CompletionResult]::new('--domain', '--domain', [CompletionResultType]::ParameterName, 'Give each service that is published to the world the host `SERVICE.DOMAIN`')
+            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Publish by routes of this gateway, NAME or NAMESPACE/NAME, instead of an Ingress')
+            [CompletionResult]::new('--ingress-class', '--ingress-class', [CompletionResultType]::ParameterName, 'The class of the Ingress; default: the cluster''s own')
+            [CompletionResult]::new('--sidecars', '--sidecars', [CompletionResultType]::ParameterName, 'Where sidecars stand in a pod')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the objects')
+            [CompletionResult]::new('--overlay', '--overlay', [CompletionResultType]::ParameterName, 'Begin an overlay of this name beside the base, unless it is there; may be repeated')
             [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'The form of what is said on stderr about the export')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colour')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work in another folder')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work in another folder')
             [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`')
             [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`')
+            [CompletionResult]::new('--include-secrets', '--include-secrets', [CompletionResultType]::ParameterName, 'Write the values of secrets, too, instead of how to make them')
+            [CompletionResult]::new('--pin', '--pin', [CompletionResultType]::ParameterName, 'Name every image with its digest, which its registry is asked for')
+            [CompletionResult]::new('--kustomize', '--kustomize', [CompletionResultType]::ParameterName, 'Write a Kustomize base into the folder, for overlays to build upon')
+            [CompletionResult]::new('--helm', '--helm', [CompletionResultType]::ParameterName, 'Write a Helm chart into the folder; the stack''s parameters are its values')
             [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Write nothing, and fail with a diff when the files in the folder are not what the stack gives')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Fail, and write nothing, when anything isn''t kept')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
@@ -383,8 +485,12 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             break
         }
         'motif;export;help' {
+            [CompletionResult]::new('compose', 'compose', [CompletionResultType]::ParameterValue, 'Print the stack as a Compose file, to be run as it is')
             [CompletionResult]::new('kubernetes', 'kubernetes', [CompletionResultType]::ParameterValue, 'Print the stack as Kubernetes objects, to be applied as they are')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'motif;export;help;compose' {
             break
         }
         'motif;export;help;kubernetes' {
@@ -393,7 +499,49 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
         'motif;export;help;help' {
             break
         }
+        'motif;push' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Read this stack instead of `stack.yaml`')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Read this stack instead of `stack.yaml`')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Give a parameter of the stack a value; may be repeated')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Name the stack otherwise than its file does')
+            [CompletionResult]::new('--project-name', '--project-name', [CompletionResultType]::ParameterName, 'Name the stack otherwise than its file does')
+            [CompletionResult]::new('--registry', '--registry', [CompletionResultType]::ParameterName, 'Push to here, such as `registry.example/team`')
+            [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'The tag of built images')
+            [CompletionResult]::new('--builder', '--builder', [CompletionResultType]::ParameterName, 'What builds images [default: BuildKit where the engine has it]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print for people, or as one JSON document')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colour')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`')
+            [CompletionResult]::new('--build', '--build', [CompletionResultType]::ParameterName, 'Build images although nothing changed')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'motif;import' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the stack into a file; its paths start from this file''s folder')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the stack into a file; its paths start from this file''s folder')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'What the files are; default: what they look like')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name the stack; default: the name that the files agree on, else their folder''s')
+            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'The form of what is said on stderr about the import')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colour')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work in another folder')
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Talk to this Docker engine: `unix:///…`, `tcp://…` or `ssh://…`')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace the file if it exists')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Fail, and write nothing, when anything isn''t kept')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'motif;inspect' {
+            [CompletionResult]::new('--diff', '--diff', [CompletionResultType]::ParameterName, 'Compare the parameters of two images')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print for people, or as one JSON document')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colour')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work in another folder')
@@ -474,11 +622,14 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
         }
         'motif;help' {
             [CompletionResult]::new('new', 'new', [CompletionResultType]::ParameterValue, 'Write a project from a pattern')
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a pattern to a pod of the stack that is there')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Take away what `motif add` added to a pod')
             [CompletionResult]::new('patterns', 'patterns', [CompletionResultType]::ParameterValue, 'List the patterns, or show what one is, asks, promises and writes')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check a stack and report every problem at once')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of stack.yaml')
             [CompletionResult]::new('up', 'up', [CompletionResultType]::ParameterValue, 'Build, load and start the stack''s pods')
             [CompletionResult]::new('scale', 'scale', [CompletionResultType]::ParameterValue, 'Run another number of replicas of a pod')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Break the stack on purpose and prove what it promises')
             [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'Show the stack''s pods: what is ready, what restarts, what is published')
             [CompletionResult]::new('top', 'top', [CompletionResultType]::ParameterValue, 'Show what the stack''s pods use and serve, as it changes')
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Say why something of the stack is not as it should be')
@@ -487,6 +638,8 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             [CompletionResult]::new('down', 'down', [CompletionResultType]::ParameterValue, 'Stop the stack''s pods and remove all that the stack owns')
             [CompletionResult]::new('supervise', 'supervise', [CompletionResultType]::ParameterValue, 'Keep a detached stack''s jobs: begin their runs, count them, and wait for the next due time')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Turn the stack into the files of another system')
+            [CompletionResult]::new('push', 'push', [CompletionResultType]::ParameterValue, 'Build the stack''s images, and push them and the block image to a registry')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Make a stack of a Kubernetes manifest or a Compose file')
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Show an image''s interface: its parameters, ports, user and program')
             [CompletionResult]::new('images', 'images', [CompletionResultType]::ParameterValue, 'Show what motif keeps on the engine: block images, built images, volumes with the binary')
             [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove images and volumes of motif that nothing uses any more')
@@ -497,6 +650,12 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             break
         }
         'motif;help;new' {
+            break
+        }
+        'motif;help;add' {
+            break
+        }
+        'motif;help;remove' {
             break
         }
         'motif;help;patterns' {
@@ -516,6 +675,9 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             break
         }
         'motif;help;scale' {
+            break
+        }
+        'motif;help;verify' {
             break
         }
         'motif;help;ps' {
@@ -540,10 +702,20 @@ Register-ArgumentCompleter -Native -CommandName 'motif' -ScriptBlock {
             break
         }
         'motif;help;export' {
+            [CompletionResult]::new('compose', 'compose', [CompletionResultType]::ParameterValue, 'Print the stack as a Compose file, to be run as it is')
             [CompletionResult]::new('kubernetes', 'kubernetes', [CompletionResultType]::ParameterValue, 'Print the stack as Kubernetes objects, to be applied as they are')
             break
         }
+        'motif;help;export;compose' {
+            break
+        }
         'motif;help;export;kubernetes' {
+            break
+        }
+        'motif;help;push' {
+            break
+        }
+        'motif;help;import' {
             break
         }
         'motif;help;inspect' {

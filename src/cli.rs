@@ -51,11 +51,14 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     New(commands::new::NewArgs),
+    Add(commands::add::AddArgs),
+    Remove(commands::remove::RemoveArgs),
     Patterns(commands::patterns::PatternsArgs),
     Check(commands::check::CheckArgs),
     Schema(commands::schema::SchemaArgs),
     Up(commands::up::UpArgs),
     Scale(commands::scale::ScaleArgs),
+    Verify(commands::verify::VerifyArgs),
     Ps(commands::ps::PsArgs),
     Top(commands::top::TopArgs),
     Why(commands::why::WhyArgs),
@@ -66,6 +69,9 @@ enum Command {
     Down(commands::down::DownArgs),
     Supervise(commands::supervise::SuperviseArgs),
     Export(commands::export::ExportArgs),
+    Push(commands::push::PushArgs),
+    #[command(mut_arg("report", |report| report.help("The form of what is said on stderr about the import")))]
+    Import(commands::import::ImportArgs),
     Inspect(commands::inspect::InspectArgs),
     Images(commands::images::ImagesArgs),
     Prune(commands::prune::PruneArgs),
@@ -101,13 +107,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let host = cli.global.host.as_deref();
     let result = match cli.command {
+        Command::Add(args) => commands::add::run(&args, printer),
         Command::Block(args) => commands::block::run(args, printer),
         Command::Check(args) => commands::check::run(&args, printer),
         Command::Completions(args) => commands::completions::run(&args, Cli::command(), printer),
         Command::Down(args) => commands::down::run(&args, host, printer),
         Command::Exec(args) => commands::exec::run(&args, host, printer),
-        Command::Export(args) => commands::export::run(&args, printer),
+        Command::Export(args) => commands::export::run(&args, host, printer),
         Command::Images(args) => commands::images::run(&args, host, printer),
+        Command::Import(args) => commands::import::run(&args, printer),
         Command::Inspect(args) => commands::inspect::run(&args, host, printer),
         Command::Logs(args) => commands::logs::run(&args, host, printer),
         Command::Man(args) => commands::man::run(&args, Cli::command(), printer),
@@ -115,11 +123,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Patterns(args) => commands::patterns::run(&args, printer),
         Command::Prune(args) => commands::prune::run(&args, host, printer),
         Command::Ps(args) => commands::ps::run(&args, host, printer),
+        Command::Push(args) => commands::push::run(&args, host, printer),
+        Command::Remove(args) => commands::remove::run(&args, printer),
         Command::Scale(args) => commands::scale::run(args, host, printer),
         Command::Schema(args) => commands::schema::run(&args, printer),
         Command::Supervise(args) => commands::supervise::run(&args, host, printer),
         Command::Top(args) => commands::top::run(&args, host, printer),
         Command::Why(args) => commands::why::run(&args, host, printer),
+        Command::Verify(args) => commands::verify::run(&args, host, printer),
         Command::Up(args) => commands::up::run(&args, host, printer),
     };
     match result {

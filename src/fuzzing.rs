@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Collector, Sources};
+use crate::import::{self, Input};
 use crate::stack::{EnvValue, MemoryFiles, Options, Source, json_schema, load};
 use crate::{commands, pattern, render, yaml};
 
@@ -52,6 +53,40 @@ pub fn stack(bytes: &[u8]) -> bool {
             false
         }
     }
+}
+
+/// Imports any bytes, and checks what becomes of them; whether that is a stack.
+pub fn import(bytes: &[u8]) -> bool {
+    let input = Input {
+        path: "all.yaml".into(),
+        bytes: bytes.to_vec(),
+        folder: Some(String::new()),
+    };
+    let mut files = MemoryFiles::default();
+    for path in ["vote/Dockerfile", "worker/Dockerfile", "conf/vote.ini"] {
+        files.0.insert(path.into(), b"FROM scratch AS dev\n".to_vec());
+    }
+    let options = import::Options {
+        form: None,
+        name: None,
+        fallback: "imported".into(),
+        blocks: commands::stack_args::blocks(),
+    };
+    let (report, is_stack) = match import::import(&[input], &files, &options) {
+        Ok(import) => {
+            files.0.insert("stack.yaml".into(), import.text.into_bytes());
+            assert!(
+                load(&files, "stack.yaml", &self::options()).is_ok(),
+                "a stack passes the check"
+            );
+            (import.report, true)
+        }
+        Err(unusable) => (unusable.report, false),
+    };
+    for line in report.lines() {
+        assert!(line.place.line > 0 && !line.message.is_empty(), "{line:?}");
+    }
+    is_stack
 }
 
 /// Names and texts, in the order written.

@@ -5,7 +5,8 @@
 //! ```text
 //! answers ──resolve──▶ Answers ─┐
 //!                               ├─render─▶ Project ─write─▶ disk ─▶ stack.yaml ─parse─▶ Stack ─┬─plan──▶ Plan ─apply─▶ Docker
-//! templates ─load────▶ Pattern ─┘                                                              └─export─▶ Kubernetes
+//! templates ─load────▶ Pattern ─┘                                                              ├─export─▶ Kubernetes
+//!                                                                                              └─verify─▶ Report
 //! ```
 //!
 //! The modules stand in that order below; `commands` joins them, `terminal` speaks.
@@ -24,9 +25,13 @@ mod stack;
 
 mod export;
 
+mod import;
+
 mod engine;
 
 mod block;
+
+mod verify;
 
 mod cli;
 mod commands;

@@ -4,15 +4,27 @@ use std::ffi::OsString;
 
 use clap::{ArgAction, ArgMatches, Command, Parser};
 
+use super::broker::Broker;
+use super::fill::Fill;
+use super::health::Health;
 use super::http_echo::HttpEcho;
 use super::init::Init;
+use super::key_value::KeyValue;
+use super::load::Load;
+use super::logs::Logs;
+use super::metrics::Metrics;
 use super::pause::Pause;
 use super::probe::Probe;
 use super::proxy::Proxy;
 use super::remove::Remove;
 use super::rotate::Rotate;
 use super::scrape::Scrape;
+use super::shard::Shard;
+use super::split::Split;
 use super::swap::Swap;
+use super::sync::Sync;
+use super::topz::Topz;
+use super::volumes::Volumes;
 
 /// How a block that could run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,15 +102,27 @@ const fn declare<B: Block>() -> Declaration {
 
 /// Every block, in alphabetical order.
 const DECLARATIONS: &[Declaration] = &[
+    declare::<Broker>(),
+    declare::<Fill>(),
+    declare::<Health>(),
     declare::<HttpEcho>(),
     declare::<Init>(),
+    declare::<KeyValue>(),
+    declare::<Load>(),
+    declare::<Logs>(),
+    declare::<Metrics>(),
     declare::<Pause>(),
     declare::<Probe>(),
     declare::<Proxy>(),
     declare::<Remove>(),
     declare::<Rotate>(),
     declare::<Scrape>(),
+    declare::<Shard>(),
+    declare::<Split>(),
     declare::<Swap>(),
+    declare::<Sync>(),
+    declare::<Topz>(),
+    declare::<Volumes>(),
 ];
 
 /// A block as data.

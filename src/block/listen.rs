@@ -45,6 +45,16 @@ pub fn clash(left: SocketAddr, right: SocketAddr) -> bool {
         && (left.ip() == right.ip() || left.ip().is_unspecified() || right.ip().is_unspecified())
 }
 
+/// Refuses a block whose service and admin port want the same address.
+pub fn keep_apart(listen: SocketAddr, admin: SocketAddr) -> Result<(), Error> {
+    if clash(listen, admin) {
+        return Err(Error::configuration(format!(
+            "`--listen` and `--admin` both want `{listen}`"
+        )));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

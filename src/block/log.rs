@@ -30,6 +30,8 @@ enum Wake {
 
 struct Log {
     block: &'static str,
+    /// Whether stdout is kept for what the block makes.
+    on_stderr: bool,
     buffers: Mutex<Vec<Arc<Mutex<Buffer>>>>,
     wake: Sender<Wake>,
 }
@@ -52,9 +54,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Starts the writer. Before it, lines go nowhere.
 pub fn start(block: &'static str) {
+    start_on(block, false);
+}
+
+/// The same for a block whose stdout is data: events go to stderr.
+pub fn start_on_stderr(block: &'static str) {
+    start_on(block, true);
+}
+
+fn start_on(block: &'static str, on_stderr: bool) {
     let (wake, woken) = channel();
     let log = Log {
         block,
+        on_stderr,
         buffers: Mutex::default(),
         wake,
     };
@@ -84,7 +96,11 @@ pub fn start(block: &'static str) {
 fn write_out() {
     let Some(log) = LOG.get() else { return };
     let buffers = lock(&log.buffers).clone();
-    let mut out = std::io::stdout().lock();
+    let mut out: Box<dyn Write> = if log.on_stderr {
+        Box::new(std::io::stderr().lock())
+    } else {
+        Box::new(std::io::stdout().lock())
+    };
     for buffer in buffers {
         let Buffer { lines, dropped } = std::mem::take(&mut *lock(&buffer));
         // Whoever read stdout is gone: nothing is left to do with the lines.
@@ -99,6 +115,11 @@ fn write_out() {
         }
     }
     let _ = out.flush();
+}
+
+/// The name that lines carry.
+pub fn block() -> &'static str {
+    LOG.get().map_or("", |log| log.block)
 }
 
 /// Writes what is there, before the process ends. Waits at most a second for stdout.
@@ -255,6 +276,24 @@ impl Timestamp {
         append_digits(line, self.milliseconds % 1000, 3);
         line.push(b'Z');
     }
+
+    /// Appends it as access logs of web servers do: `02/Jan/2026:03:04:05 +0000`.
+    pub fn append_to_access_log(self, line: &mut Vec<u8>) {
+        const MONTHS: [&str; 12] = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ];
+        let seconds = self.milliseconds / 1000;
+        let (year, month, day) = civil(seconds / 86_400);
+        let month = usize::try_from(month - 1).unwrap_or_default();
+        append_digits(line, day, 2);
+        let _ = write!(line, "/{}/", MONTHS[month]);
+        append_digits(line, year, 4);
+        for number in [seconds / 3600 % 24, seconds / 60 % 60, seconds % 60] {
+            line.push(b':');
+            append_digits(line, number, 2);
+        }
+        line.extend_from_slice(b" +0000");
+    }
 }
 
 fn append_digits(line: &mut Vec<u8>, number: u64, width: u32) {
@@ -292,6 +331,10 @@ mod tests {
             Timestamp { milliseconds }.append(&mut line);
             assert_eq!(String::from_utf8_lossy(&line), expect);
         };
+        let mut line = Vec::new();
+        let milliseconds = 1_709_251_199_007;
+        Timestamp { milliseconds }.append_to_access_log(&mut line);
+        assert_eq!(line, b"29/Feb/2024:23:59:59 +0000");
         check(0, "1970-01-01T00:00:00.000Z");
         check(951_782_399_999, "2000-02-28T23:59:59.999Z");
         check(951_782_400_000, "2000-02-29T00:00:00.000Z");

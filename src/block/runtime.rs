@@ -1,6 +1,7 @@
 //! Makes the runtimes that blocks run on.
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime, Runtime};
 
 /// A runtime on the calling thread alone, for tasks that never leave it.
@@ -25,4 +26,17 @@ pub fn parallel() -> anyhow::Result<Runtime> {
 /// The cores that the process may use, the container's limit included.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// As many open files as the process may have: a connection takes two.
+pub fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current < limit.maximum {
+        let raised = Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        };
+        // Where it stays, fewer connections are accepted at once.
+        let _ = setrlimit(Resource::Nofile, raised);
+    }
 }

@@ -10,9 +10,9 @@ use clap::Parser;
 use super::catalogue::{Block, Error, Outcome};
 
 /// The link to the folder of the current files, in Kubernetes' layout.
-const CURRENT: &str = "..data";
+pub(super) const CURRENT: &str = "..data";
 /// The link to the folder of the files to come.
-const NEXT: &str = "..next";
+pub(super) const NEXT: &str = "..next";
 
 /// Make the files behind `..next` those behind `..data`, and remove the old ones
 #[derive(Debug, Parser)]
@@ -35,7 +35,7 @@ impl Block for Swap {
 }
 
 /// A reader sees either all the old files or all the new ones: a link is renamed over another.
-fn swap(folder: &Path) -> io::Result<()> {
+pub(super) fn swap(folder: &Path) -> io::Result<()> {
     let next = match fs::read_link(folder.join(NEXT)) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         next => next?,

@@ -3,7 +3,9 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::export::{self, ReportTarget};
 use super::stack_args::StackArgs;
+use super::verify::check_changes;
 use crate::diagnostic::{Problems, Severity};
 use crate::parameters;
 use crate::stack::Stack;
@@ -20,21 +22,43 @@ pub struct CheckArgs {
     /// Print the result for people, or as one JSON document
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
+    /// Say what an export would change, too
+    #[arg(long, value_name = "TARGET")]
+    target: Option<ReportTarget>,
 }
 
 /// Checks the stack.
 pub fn run(args: &CheckArgs, printer: Printer) -> Result<Exit, Failure> {
-    let result = args.stack.load_quietly();
+    let result = args.stack.load_quietly().and_then(|loaded| {
+        let promises = loaded.loaded.stack.promises();
+        promises
+            .iter()
+            .try_for_each(|promise| check_changes(&args.stack, promise))?;
+        Ok(loaded)
+    });
     if args.format == Format::Json {
         let (document, exit) = match &result {
-            Ok(found) => (
-                json!({
+            Ok(found) => {
+                let stack = &found.loaded.stack;
+                let mut document = json!({
                     "valid": true,
-                    "stack": summary(&found.loaded.stack),
+                    "stack": summary(stack),
                     "problems": list(&found.loaded.warnings),
-                }),
-                Exit::Done,
-            ),
+                });
+                let mut exit = Exit::Done;
+                if let Some(target) = args.target {
+                    let (lines, refused) = match target.report(stack) {
+                        Ok(report) => (serde_json::to_value(report.lines())?, Value::Null),
+                        Err(failure) => (json!([]), failure.error.to_string().into()),
+                    };
+                    if !refused.is_null() {
+                        exit = Exit::Failed;
+                    }
+                    document["export"] =
+                        json!({ "target": target.word(), "report": lines, "refused": refused });
+                }
+                (document, exit)
+            }
             Err(failure) => match failure.error.downcast_ref::<Problems>() {
                 Some(problems) => (
                     json!({ "valid": false, "stack": null, "problems": list(problems) }),
@@ -48,6 +72,9 @@ pub fn run(args: &CheckArgs, printer: Printer) -> Result<Exit, Failure> {
     }
     let found = result?;
     printer.problems(&found.loaded.warnings);
+    if let Some(target) = args.target {
+        export::tell(&target.report(&found.loaded.stack)?, printer);
+    }
     printer.status(sentence(&found.loaded.stack));
     Ok(Exit::Done)
 }
@@ -58,6 +85,11 @@ fn summary(stack: &Stack) -> Value {
         .iter()
         .map(|(name, value)| (name.clone(), json_value(value)))
         .collect();
+    let promises: Map<String, Value> = stack
+        .promises()
+        .iter()
+        .map(|promise| (promise.name.to_string(), promise.says.as_str().into()))
+        .collect();
     json!({
         "name": stack.name().as_str(),
         "parameters": parameters,
@@ -65,6 +97,7 @@ fn summary(stack: &Stack) -> Value {
         "jobs": stack.jobs().iter().map(|job| job.name.as_str()).collect::<Vec<_>>(),
         "services": stack.services().iter().map(|service| service.name.as_str()).collect::<Vec<_>>(),
         "secrets": stack.secrets().keys().map(crate::stack::Name::as_str).collect::<Vec<_>>(),
+        "promises": promises,
     })
 }
 
@@ -114,6 +147,7 @@ fn sentence(stack: &Stack) -> String {
         ("job", stack.jobs().len()),
         ("service", stack.services().len()),
         ("secret", stack.secrets().len()),
+        ("promise", stack.promises().len()),
     ]
     .into_iter()
     .filter(|(_, count)| *count > 0)

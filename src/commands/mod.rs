@@ -1,6 +1,8 @@
 //! One file per command: its help text, its arguments, its `run`.
 
+pub mod add;
 pub mod block;
+mod changed_files;
 pub mod check;
 pub mod completions;
 pub mod down;
@@ -8,6 +10,7 @@ mod engine;
 pub mod exec;
 pub mod export;
 pub mod images;
+pub mod import;
 pub mod inspect;
 pub mod logs;
 pub mod man;
@@ -15,6 +18,8 @@ pub mod new;
 pub mod patterns;
 pub mod prune;
 pub mod ps;
+pub mod push;
+pub mod remove;
 pub mod scale;
 pub mod schema;
 mod selection;
@@ -22,5 +27,6 @@ pub mod stack_args;
 pub mod supervise;
 pub mod top;
 pub mod up;
+pub mod verify;
 mod watch;
 pub mod why;

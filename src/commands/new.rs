@@ -28,8 +28,8 @@ const SCHEMA: &str = ".motif/stack.schema.json";
 /// Asks at a terminal what was not given. `--set`, `--answers` and `--defaults` ask nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  motif new sidecar shop
-  motif new sidecar shop --defaults --set app.image=nginx:1.27 --set app.port=80
+  motif new sidecar/tls shop
+  motif new sidecar/tls shop --defaults --set app.image=nginx:1.27 --set app.port=80
   motif new container shop --defaults --set app.language=go
   motif new --answers shop/.motif/answers.yaml copy")]
 pub struct NewArgs {
@@ -117,6 +117,7 @@ pub fn run(args: NewArgs, printer: Printer) -> Result<Exit, Failure> {
             path: path.as_str(),
             bytes: &file.bytes,
             executable: file.executable,
+            private: false,
         })
         .collect();
     if args.dry_run {
@@ -224,7 +225,8 @@ fn read_answers(path: &Path) -> Result<AnswersFile, Failure> {
     Ok(pattern::read_answers(&path.to_string_lossy(), &bytes)?)
 }
 
-fn answer(text: &str) -> Result<Answer, Failure> {
+/// Reads `NAME=VALUE`.
+pub fn answer(text: &str) -> Result<Answer, Failure> {
     match text.split_once('=') {
         Some((name, value)) => Ok(Answer {
             name: name.trim().to_owned(),
@@ -263,7 +265,8 @@ fn project_name(given: Option<String>, prompt: Option<&mut Prompt>) -> Result<Na
     })
 }
 
-fn nobody_to_ask(parameter: &str) -> Failure {
+/// Says how to answer where nobody can be asked.
+pub fn nobody_to_ask(parameter: &str) -> Failure {
     Failure::usage(format!(
         "`{parameter}` is not answered, and there is no terminal to ask at"
     ))
@@ -272,7 +275,8 @@ fn nobody_to_ask(parameter: &str) -> Failure {
     ))
 }
 
-fn wrong_answers(wrong: &[AnswerError]) -> Failure {
+/// Says everything that is wrong with answers.
+pub fn wrong_answers(wrong: &[AnswerError]) -> Failure {
     if let [one] = wrong {
         let failure = Failure::usage(one.to_string());
         return one.hint().into_iter().fold(failure, Failure::hint);

@@ -140,6 +140,18 @@ fn page(pattern: &Pattern) -> String {
     section(&mut text, "Promises", pattern.promises.iter().cloned());
     section(&mut text, "Files", grouped(files(pattern)));
     let _ = write!(text, "\nmotif new {} NAME\n", pattern.name);
+    if let Some(addition) = &pattern.addition {
+        let _ = writeln!(text, "motif add {} --to POD", pattern.name);
+        section(
+            &mut text,
+            "Parameters of `motif add`",
+            addition
+                .questions
+                .iter()
+                .filter(|question| question.name != "pod" && question.name != "folder")
+                .map(describe),
+        );
+    }
     text
 }
 

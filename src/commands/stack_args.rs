@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use clap::Args;
 
 use crate::block;
 use crate::parameters::Kind;
-use crate::stack::{self, BlockInterface, FileError, FileKind, Files, FlagInterface, Loaded};
+use crate::stack::{self, BlockInterface, Change, FileError, FileKind, Files, FlagInterface, Loaded};
 use crate::terminal::{Failure, Printer};
 
 /// Which stack, under which name, with which parameters.
@@ -25,6 +26,9 @@ pub struct StackArgs {
     /// Name the stack otherwise than its file does
     #[arg(short, long, value_name = "NAME")]
     pub project_name: Option<String>,
+    /// Parts of promises that are merged into the stack.
+    #[arg(skip)]
+    pub changes: Vec<Change>,
 }
 
 /// A stack and the folder that its paths start from.
@@ -76,6 +80,7 @@ impl StackArgs {
                 .map(|parent| format!("{}/", parent.display()))
                 .unwrap_or_default(),
             blocks: blocks(),
+            changes: self.changes.clone(),
         };
         let files = Recorded {
             folder: ProjectFolder(folder.clone()),
@@ -90,8 +95,13 @@ impl StackArgs {
     }
 }
 
-/// The blocks of this binary as the checker knows them.
+/// The blocks of this binary as the checker knows them; asked once, because a chart reads its stack many times.
 pub fn blocks() -> Vec<BlockInterface> {
+    static BLOCKS: LazyLock<Vec<BlockInterface>> = LazyLock::new(interfaces);
+    BLOCKS.clone()
+}
+
+fn interfaces() -> Vec<BlockInterface> {
     let interface = |flag: block::Flag| FlagInterface {
         kind: match flag.value.as_str() {
             _ if !flag.choices.is_empty() => Kind::Choice,

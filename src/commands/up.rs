@@ -133,14 +133,7 @@ pub fn run_only(
     printer: Printer,
 ) -> Result<Exit, Failure> {
     let loaded = args.stack.load(printer)?;
-    let errand = Errand {
-        args,
-        only,
-        host,
-        printer,
-        scale: args.scale.iter().cloned().collect(),
-        block_labels: crate::block::labels(),
-    };
+    let errand = Errand::new(args, only, host, printer);
     runtime()?.block_on(up(&errand, loaded))
 }
 
@@ -157,7 +150,24 @@ pub(super) struct Errand<'a> {
 /// Images that are taken as they are.
 pub(super) type Given = BTreeMap<(Name, Name), Image>;
 
-impl Errand<'_> {
+impl<'a> Errand<'a> {
+    /// Brings all of the stack up.
+    pub fn new(
+        args: &'a UpArgs,
+        only: &'a BTreeSet<String>,
+        host: Option<&'a str>,
+        printer: Printer,
+    ) -> Self {
+        Self {
+            args,
+            only,
+            host,
+            printer,
+            scale: args.scale.iter().cloned().collect(),
+            block_labels: crate::block::labels(),
+        }
+    }
+
     /// Decides what to do.
     pub async fn prepare(
         &self,

@@ -37,8 +37,8 @@ pub fn run(args: &WhyArgs, host: Option<&str>, printer: Printer) -> Result<Exit,
     // What the file says helps, and isn't needed.
     let file = StackArgs {
         file: args.selection.file.clone(),
-        set: Vec::new(),
         project_name: args.selection.project_name.clone(),
+        ..StackArgs::default()
     };
     let is_written = file.file.is_some() || Path::new("stack.yaml").exists();
     let loaded = match is_written.then(|| file.load_quietly()) {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 pub use read::{read_file, read_folder};
 pub use watch::{Filter, Watcher};
-pub use write::{Existing, NewFile, compare, create, replace};
+pub use write::{Existing, NewFile, change, compare, create, is_executable, replace};
 
 /// What went wrong on disk, and where.
 #[derive(Debug, thiserror::Error)]

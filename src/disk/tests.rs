@@ -1,15 +1,16 @@
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 
 use super::write::replace_with;
-use super::{Error, Existing, NewFile, create, read_folder, replace};
+use super::{Error, Existing, NewFile, change, create, read_folder, replace};
 
 fn file<'a>(path: &'a str, text: &'a str) -> NewFile<'a> {
     NewFile {
         path,
         bytes: text.as_bytes(),
         executable: path == "b/run.sh",
+        private: false,
     }
 }
 
@@ -97,6 +98,71 @@ fn replaces_what_differs_and_leaves_the_rest() {
 }
 
 #[test]
+fn a_file_that_is_replaced_keeps_its_mode() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    for (path, before, after) in [
+        ("a", 0o600, 0o600),
+        ("a", 0o664, 0o664),
+        ("a", 0o755, 0o644),
+        ("b/run.sh", 0o640, 0o750),
+        ("b/run.sh", 0o500, 0o500),
+    ] {
+        let _ = fs::create_dir(root.join("b"));
+        let _ = fs::remove_file(root.join(path));
+        fs::write(root.join(path), "old").unwrap();
+        fs::set_permissions(root.join(path), fs::Permissions::from_mode(before)).unwrap();
+        replace(root, &[file(path, "new")]).unwrap();
+        let mode = fs::metadata(root.join(path)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, after, "{path} {before:o}");
+    }
+}
+
+#[test]
+fn a_file_that_is_replaced_keeps_its_owner() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("a");
+    fs::write(&path, "old").unwrap();
+    if chown(&path, Some(4321), Some(1234)).is_err() {
+        // Only root gives files away.
+        return;
+    }
+    replace(root.path(), &[file("a", "new")]).unwrap();
+    let metadata = fs::metadata(&path).unwrap();
+    assert_eq!((metadata.uid(), metadata.gid()), (4321, 1234));
+}
+
+#[test]
+fn what_a_killed_process_left_goes_with_the_next_change() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    // No process has the first of these numbers; the second always runs.
+    let dead = [".project.motif-new-2147483647", ".removed.motif-new-2147483647"];
+    let kept = [
+        ".project.motif-new-1",
+        ".project.motif-new-",
+        ".other.motif-new-2147483647",
+    ];
+    for folder in dead.iter().chain(&kept) {
+        fs::create_dir(root.join(folder)).unwrap();
+        fs::write(root.join(folder).join("0"), "").unwrap();
+    }
+    fs::write(root.join("a"), "old").unwrap();
+    change(root, &[], &["a"], &[]).unwrap();
+    for folder in dead {
+        assert!(!root.join(folder).exists(), "{folder}");
+        fs::create_dir(root.join(folder)).unwrap();
+    }
+    replace(root, &[file("a", "new")]).unwrap();
+    for folder in dead {
+        assert!(!root.join(folder).exists(), "{folder}");
+    }
+    for folder in kept {
+        assert!(root.join(folder).join("0").exists(), "{folder}");
+    }
+}
+
+#[test]
 fn what_was_replaced_is_put_back_when_a_later_file_fails() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path();
@@ -115,6 +181,45 @@ fn what_was_replaced_is_put_back_when_a_later_file_fails() {
     assert!(matches!(error, Err(Error::Io { .. })));
     holds(root, &[("a", "old"), ("mine", "m")]);
     assert!(!root.join("b").exists());
+}
+
+#[test]
+fn a_change_removes_files_and_the_folders_that_they_leave_empty() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    fs::create_dir_all(root.join("made/deep")).unwrap();
+    fs::create_dir(root.join("kept")).unwrap();
+    for path in ["a", "b", "made/deep/c", "kept/d", "kept/e"] {
+        fs::write(root.join(path), "old").unwrap();
+    }
+    let removed = ["b", "made/deep/c", "kept/d", "gone"];
+    change(
+        root,
+        &[file("a", "new")],
+        &removed,
+        &["made/deep", "made", "kept"],
+    )
+    .unwrap();
+    holds(root, &[("a", "new"), ("kept/e", "old")]);
+    assert!(!root.join("made").exists());
+    assert!(root.join("kept").exists());
+}
+
+#[test]
+fn a_change_that_can_not_be_made_changes_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    for path in ["a", "b"] {
+        fs::write(root.join(path), "old").unwrap();
+    }
+    fs::create_dir(root.join("folder")).unwrap();
+    symlink("b", root.join("link")).unwrap();
+    for wrong in ["folder", "link", "a/b"] {
+        let error = change(root, &[file("a", "new")], &["b", wrong], &[]);
+        assert!(error.is_err(), "{wrong}");
+        assert_eq!(fs::read_to_string(root.join("a")).unwrap(), "old");
+        assert_eq!(fs::read_to_string(root.join("b")).unwrap(), "old");
+    }
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub const INDEX: &str = "dev.motif.index";
 pub const AFTER: &str = "dev.motif.after";
 /// The service that a proxy container holds.
 pub const SERVICE: &str = "dev.motif.service";
+/// The stack that a helper of `verify` asks in.
+pub const HELPER: &str = "dev.motif.helper";
 /// The folder of the project.
 pub const PROJECT: &str = "dev.motif.project";
 /// The digest of the binary in an image or volume.

@@ -105,11 +105,20 @@ impl Error {
     }
 }
 
+/// What becomes of a certificate that is missing, expired or for other names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// It is made, and kept.
+    Make,
+    /// It is made in memory, as in a dry run.
+    Imagine,
+    /// It has no value.
+    LeaveOut,
+}
+
 impl Secrets {
-    /// Reads the secrets of a stack; makes the certificates that are missing, expired or for other names.
-    ///
-    /// `may_write` is false in a dry run: what would be made is made in memory only.
-    pub fn load(stack: &Stack, project: &Path, now: OffsetDateTime, may_write: bool) -> Result<Self, Error> {
+    /// Reads the secrets of a stack.
+    pub fn load(stack: &Stack, project: &Path, now: OffsetDateTime, missing: Missing) -> Result<Self, Error> {
         let mut secrets = BTreeMap::new();
         let mut paths = Vec::new();
         for (name, secret) in stack.secrets() {
@@ -133,13 +142,15 @@ impl Secrets {
                     let folder = project.join(FOLDER).join(name.as_str());
                     if let Some(files) = keep(&folder, names, now) {
                         files
+                    } else if missing == Missing::LeaveOut {
+                        continue;
                     } else {
                         let files = make(names, now).map_err(|source| Error::Certificate {
                             place: secret.place.clone(),
                             secret: name.to_string(),
                             source,
                         })?;
-                        if may_write {
+                        if missing == Missing::Make {
                             store(project, &folder, names, now, &files)?;
                         }
                         files
@@ -154,10 +165,34 @@ impl Secrets {
         })
     }
 
+    /// What there is of a stack's secrets, by name and key; nothing is made.
+    pub fn existing(
+        stack: &Stack,
+        project: &Path,
+    ) -> Result<BTreeMap<String, BTreeMap<String, Vec<u8>>>, Error> {
+        Self::load(stack, project, OffsetDateTime::now_utc(), Missing::LeaveOut).map(|secrets| secrets.values)
+    }
+
     /// What must not leave a project by another way: the files of its secrets, and the folder of made ones.
     pub fn paths(&self, project: &Path) -> Vec<PathBuf> {
         let made = project.join(FOLDER);
         self.paths.iter().cloned().chain([made]).collect()
+    }
+
+    /// Forgets a secret that was made: the next look makes another. False where its files are the user's own.
+    pub fn forget(project: &Path, secret: &str) -> io::Result<bool> {
+        let folder = project.join(FOLDER).join(secret);
+        let certificate = match fs::read(folder.join("tls.crt")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+            read => read?,
+        };
+        let written = fs::read_to_string(folder.join("made")).unwrap_or_default();
+        if !is_made(&written, &certificate) {
+            return Ok(false);
+        }
+        // The certificate goes first: what is cut short then is made again.
+        fs::remove_file(folder.join("tls.crt"))?;
+        Ok(true)
     }
 
     /// The files that a user gave their values in.
@@ -222,6 +257,13 @@ fn note(names: &[String], expires: OffsetDateTime, certificate: &[u8]) -> String
     )
 }
 
+/// Whether the note beside a certificate says that it was made.
+fn is_made(note: &str, certificate: &[u8]) -> bool {
+    let digest = hex(&Sha256::digest(certificate));
+    note.lines()
+        .any(|line| line.strip_prefix("sha256: ") == Some(digest.as_str()))
+}
+
 /// The certificate that is there, if it can stay.
 fn keep(folder: &Path, names: &[String], now: OffsetDateTime) -> Option<BTreeMap<String, Vec<u8>>> {
     let read = |name: &str| fs::read(folder.join(name)).ok();
@@ -233,7 +275,7 @@ fn keep(folder: &Path, names: &[String], now: OffsetDateTime) -> Option<BTreeMap
             .lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     };
-    let is_ours = field("sha256") == Some(hex(&Sha256::digest(&certificate)).as_str());
+    let is_ours = is_made(&written, &certificate);
     let expires =
         field("expires").and_then(|text| OffsetDateTime::from_unix_timestamp(text.parse().ok()?).ok());
     let is_good = field("names") == Some(names.join(" ").as_str())

@@ -43,6 +43,44 @@ pub struct Field {
     pub why: &'static str,
 }
 
+/// A row of what means the same there.
+pub const fn kept(path: &'static str, when: &'static str, becomes: &'static str, why: &'static str) -> Field {
+    Field {
+        path,
+        when,
+        verdict: Verdict::Kept,
+        becomes,
+        why,
+    }
+}
+
+/// A row of what has something close to it there.
+pub const fn approximated(
+    path: &'static str,
+    when: &'static str,
+    becomes: &'static str,
+    why: &'static str,
+) -> Field {
+    Field {
+        path,
+        when,
+        verdict: Verdict::Approximated,
+        becomes,
+        why,
+    }
+}
+
+/// A row of what isn't there.
+pub const fn dropped(path: &'static str, when: &'static str, why: &'static str) -> Field {
+    Field {
+        path,
+        when,
+        verdict: Verdict::Dropped,
+        becomes: "nothing",
+        why,
+    }
+}
+
 /// What became of one field of one stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportLine {
@@ -90,6 +128,13 @@ impl Report {
     /// The lines, by place.
     pub fn lines(&self) -> &[ReportLine] {
         &self.lines
+    }
+
+    /// This report and another one, by place.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.lines.extend(other.lines);
+        self.sorted()
     }
 
     /// Brings the lines into the order of the stack's files.

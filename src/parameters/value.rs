@@ -128,6 +128,11 @@ impl Pattern {
             whole: compile(&format!("^(?:{written})$"))?,
         })
     }
+
+    /// The pattern as written.
+    pub fn written(&self) -> &str {
+        &self.written
+    }
 }
 
 /// A declared parameter. Its default keeps its own rules.

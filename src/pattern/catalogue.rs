@@ -76,7 +76,7 @@ pub enum Misplaced {
     Description(String, &'static str),
     /// A file stands where nothing reads it.
     #[error(
-        "`{0}` would never be read: a pattern's folder holds `pattern.yaml` and `files`, a part's `part.yaml`, `files` and `includes`"
+        "`{0}` would never be read: a pattern's folder holds `pattern.yaml`, `files` and `add`, a part's `part.yaml`, `files` and `includes`"
     )]
     Stray(String),
     /// There is no pattern in it.
@@ -140,7 +140,7 @@ impl Catalogue {
         found.into_values().collect()
     }
 
-    /// Finds a pattern by its name, or by its family's when that has but one.
+    /// Finds a pattern by its name, or by its family's when that has but one, or one that leads.
     pub fn find(&self, name: &str) -> Result<Entry, NotFound> {
         let mut entries = self.entries();
         if let Some(at) = entries.iter().position(|entry| entry.name == name) {
@@ -151,6 +151,7 @@ impl Catalogue {
             .into_iter()
             .filter(|entry| entry.name.split('/').next() == Some(name))
             .collect();
+        let leads = |entry: &Entry| self.load(entry).is_ok_and(|pattern| pattern.leads);
         match variants.len() {
             0 => {
                 let families = names.iter().filter_map(|name| name.split('/').next());
@@ -161,6 +162,7 @@ impl Catalogue {
                 })
             }
             1 => Ok(variants.swap_remove(0)),
+            _ if let Some(at) = variants.iter().position(leads) => Ok(variants.swap_remove(at)),
             _ => Err(NotFound::Several {
                 family: name.to_owned(),
                 variants: variants.into_iter().map(|entry| entry.name).collect(),
@@ -238,7 +240,7 @@ fn misplaced(path: &str, files: &Files) -> Vec<Misplaced> {
                 let is_part = is_part_name(owner);
                 let is_read = inner.starts_with("files/")
                     || inner == if is_part { "part.yaml" } else { "pattern.yaml" }
-                    || (is_part && inner.starts_with("includes/"));
+                    || inner.starts_with(if is_part { "includes/" } else { "add/" });
                 if !is_read {
                     wrong.push(Misplaced::Stray(format!("{path}/{file}")));
                 }

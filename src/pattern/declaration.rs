@@ -3,7 +3,7 @@
 use crate::diagnostic::Span;
 use crate::parameters::RawParameter;
 use crate::yaml::{
-    Anything, Boolean, Content, Decode, Decoder, List, Map, Node, Spanned, Text, Whole, record,
+    Anything, Boolean, Content, Decode, Decoder, List, Map, Node, Spanned, Text, Whole, record, words,
 };
 
 record! {
@@ -15,6 +15,8 @@ record! {
         about "about": Text,
         /// Grows when the same answers make another project.
         version "version" required: Whole<1, 1_000_000>,
+        /// Whether it is meant where only its family is named. Default false; a family's only variant always is.
+        leads "leads": Boolean,
         /// The shared parts whose parameters and files it takes over.
         uses "uses": List<Text>,
         /// Its parts, and what each does.
@@ -25,7 +27,35 @@ record! {
         promises "promises": List<Text>,
         /// Which of its files go elsewhere, or are written on a condition.
         files "files": List<RawRule>,
+        /// What it adds to a pod that is there, by `motif add`.
+        add "add": RawAddition,
     }
+}
+
+record! {
+    /// What a pattern adds to a pod that is there: its templates are in the folder `add`.
+    pub struct RawAddition ("an addition") {
+        /// What it knows of the pod: `container`, `port`.
+        asks "asks": List<RawFact>,
+        /// What it asks, in this order, after that.
+        parameters "parameters": Map<RawQuestion>,
+    }
+}
+
+words! {
+    RawFact as "a fact of a pod" {
+        "container" => RawFact::Container,
+        "port" => RawFact::Port,
+    }
+}
+
+/// What an addition can know of a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RawFact {
+    /// One of its main containers.
+    Container,
+    /// A TCP port of that.
+    Port,
 }
 
 record! {

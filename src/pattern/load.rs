@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::declaration::{OneOrMore, RawPart, RawPattern, RawQuestion, RawRule};
-use super::{Condition, Pattern, Question, TemplateFile};
+use super::declaration::{OneOrMore, RawAddition, RawFact, RawPart, RawPattern, RawQuestion, RawRule};
+use super::{Condition, FRAGMENT, Fact, Pattern, Question, TemplateFile};
 use crate::diagnostic::{Collector, Diagnostic, Problems, Sources, Span, quoted};
 use crate::parameters::{Kind, Parameter, declare};
 use crate::project::RelativePath;
@@ -64,9 +64,11 @@ pub fn load<'a>(
             about: String::new(),
             parts: Vec::new(),
             questions: Vec::new(),
+            leads: false,
             promises: Vec::new(),
             files: Vec::new(),
             includes: BTreeMap::new(),
+            addition: None,
         },
     };
     loader.load(folder, part);
@@ -114,6 +116,7 @@ impl Loader {
             .value()
             .and_then(|version| u32::try_from(version.0).ok())
             .unwrap_or(1);
+        self.pattern.leads = raw.leads.value().is_some_and(|leads| leads.0);
         self.pattern.promises = raw.promises.value().map(texts).unwrap_or_default();
         for entry in raw.parts.value().into_iter().flat_map(|parts| &parts.0) {
             let does = entry.value.as_ref().map(|text| text.value.0.trim().to_owned());
@@ -131,13 +134,66 @@ impl Loader {
             }
         }
         self.ask(raw.parameters.value());
-        self.write(folder, raw.files.value(), raw.owner);
+        self.write(folder, "files", raw.files.value(), raw.owner);
         if self.pattern.files.is_empty() && !self.problems.has_errors() {
             self.error(
                 raw.owner,
                 "the pattern writes nothing: its folder `files` is empty",
             );
         }
+        match raw.add.get() {
+            Some(add) => self.add(folder, &add.value, add.span),
+            None if folder.below("add").next().is_some() => {
+                self.error(raw.owner, "its folder `add` is never read: there is no key `add`");
+            }
+            None => {}
+        }
+    }
+
+    /// Reads what it adds to a pod, which is a pattern of its own with the same name and includes.
+    fn add(&mut self, folder: Folder<'_>, raw: &RawAddition, span: Span) {
+        let mut facts = vec![Fact::Pod, Fact::Folder];
+        for fact in raw.asks.value().into_iter().flat_map(|list| &list.0) {
+            let fact = match fact.value {
+                RawFact::Container => Fact::Container,
+                RawFact::Port => Fact::Port,
+            };
+            if !facts.contains(&fact) {
+                facts.push(fact);
+            }
+        }
+        // The port is that of the container.
+        if facts.contains(&Fact::Port) && !facts.contains(&Fact::Container) {
+            facts.push(Fact::Container);
+        }
+        facts.sort_by_key(|fact| *fact == Fact::Port);
+        let addition = Pattern {
+            questions: facts.into_iter().map(Fact::question).collect(),
+            files: Vec::new(),
+            ..self.pattern.clone()
+        };
+        let pattern = std::mem::replace(&mut self.pattern, addition);
+        self.ask(raw.parameters.value());
+        self.write(folder, "add", None, span);
+        let addition = std::mem::replace(&mut self.pattern, pattern);
+        let mut has_fragment = false;
+        for file in &addition.files {
+            let target = file.target.as_str();
+            has_fragment |= target == FRAGMENT;
+            if target != FRAGMENT && !target.starts_with("files/") {
+                self.error(
+                    span,
+                    format!(
+                        "`{}` would never be read: `add` holds `{FRAGMENT}.tera` and `files`",
+                        file.source
+                    ),
+                );
+            }
+        }
+        if !has_fragment {
+            self.error(span, format!("there is no `add/{FRAGMENT}.tera`"));
+        }
+        self.pattern.addition = Some(Box::new(addition));
     }
 
     fn take_over(&mut self, folder: Folder<'_>, span: Span, name: &str) {
@@ -148,7 +204,7 @@ impl Loader {
             return;
         };
         self.ask(raw.parameters.value());
-        self.write(folder, raw.files.value(), raw.owner);
+        self.write(folder, "files", raw.files.value(), raw.owner);
         for (path, bytes) in folder.below("includes") {
             self.pattern
                 .includes
@@ -266,7 +322,7 @@ impl Loader {
         condition
     }
 
-    fn write(&mut self, folder: Folder<'_>, rules: Option<&List<RawRule>>, owner: Span) {
+    fn write(&mut self, folder: Folder<'_>, within: &str, rules: Option<&List<RawRule>>, owner: Span) {
         let mut read = Vec::new();
         for rule in rules.into_iter().flat_map(|list| &list.0) {
             if let Some(path) = rule.value.path.get() {
@@ -284,7 +340,7 @@ impl Loader {
                 });
             }
         }
-        for (path, bytes) in folder.below("files") {
+        for (path, bytes) in folder.below(within) {
             let (inner, rendered) = match path.strip_suffix(TEMPLATE) {
                 Some(inner) => (inner, true),
                 None => (path, false),
@@ -307,7 +363,7 @@ impl Loader {
             };
             match RelativePath::new(&target) {
                 Ok(target) => self.pattern.files.push(TemplateFile {
-                    source: folder.name(&format!("files/{path}")),
+                    source: folder.name(&format!("{within}/{path}")),
                     target,
                     bytes: bytes.clone(),
                     rendered,
@@ -346,6 +402,8 @@ impl Question {
     pub fn kind(&self) -> String {
         let parameter: &Parameter = &self.parameter;
         match parameter.kind {
+            // Known once there is a pod.
+            Kind::Choice if parameter.choices.is_empty() => "of the pod".to_owned(),
             Kind::Choice => parameter.choices.join(" | "),
             kind => kind.to_string(),
         }

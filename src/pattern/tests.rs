@@ -166,6 +166,7 @@ fn a_pattern_is_found_by_its_name_or_its_familys() {
     };
     assert_eq!(found("container"), "container");
     assert_eq!(found("sidecar"), "sidecar/tls");
+    assert!(found("adapter").starts_with("`adapter` is a family of several patterns"));
     assert_eq!(found("queue"), "queue/only");
     assert_eq!(found("cache/small"), "cache/small");
     assert_eq!(

@@ -1,11 +1,13 @@
 //! A project in memory: the files that `motif new` writes, by path.
 
+pub mod addition;
 mod diff;
 mod path;
 mod tree;
 
 use std::collections::BTreeMap;
 
+pub use addition::Addition;
 pub use diff::unified;
 pub use path::{PathError, RelativePath};
 pub use tree::tree;

@@ -79,6 +79,17 @@ const MOST_BYTES: usize = 4 << 20;
 
 /// Renders a project: the files whose conditions hold, and the answers that make it again.
 pub fn render(pattern: &Pattern, answers: &Answers) -> Result<Project, Error> {
+    let mut project = render_files(pattern, answers)?;
+    let answers = File {
+        bytes: answers_file(pattern, answers).into_bytes(),
+        executable: false,
+    };
+    project.add(RelativePath::new(ANSWERS)?, answers)?;
+    Ok(project)
+}
+
+/// Renders the files whose conditions hold.
+pub fn render_files(pattern: &Pattern, answers: &Answers) -> Result<Project, Error> {
     let chosen: Vec<&TemplateFile> = pattern
         .files
         .iter()
@@ -101,17 +112,15 @@ pub fn render(pattern: &Pattern, answers: &Answers) -> Result<Project, Error> {
             },
         )?;
     }
-    let answers = File {
-        bytes: answers_file(pattern, answers).into_bytes(),
-        executable: false,
-    };
-    project.add(RelativePath::new(ANSWERS)?, answers)?;
     Ok(project)
 }
 
 /// Checks every template of a pattern, whatever the answers: names, syntax, includes.
 pub fn check(pattern: &Pattern) -> Result<(), Error> {
-    engine::Engine::new(pattern, pattern.files.iter()).map(drop)
+    for pattern in std::iter::once(pattern).chain(pattern.addition.as_deref()) {
+        engine::Engine::new(pattern, pattern.files.iter())?;
+    }
+    Ok(())
 }
 
 /// The file from which the same project is made again.

@@ -6,12 +6,12 @@ use super::Stack;
 use super::check;
 use super::files::Files;
 use super::interface::BlockInterface;
-use super::merge::read_merged;
+use super::merge::{patched, read_merged};
 use super::raw::RawStack;
 use super::substitute::Substitution;
-use crate::diagnostic::{Collector, Diagnostic, Problems, Sources, Span, quoted};
+use crate::diagnostic::{Collector, Diagnostic, Place, Problems, Sources, Span, quoted};
 use crate::parameters::{self, Parameter, RawParameter, Value};
-use crate::yaml::{Decoder, Map, Node};
+use crate::yaml::{Content, Decoder, Map, Node};
 
 /// What is asked beside the file.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,42 @@ pub struct Options {
     pub shown_in: String,
     /// The blocks that there are.
     pub blocks: Vec<BlockInterface>,
+    /// Parts of promises that are merged into the stack first.
+    pub changes: Vec<Change>,
+}
+
+/// A part of a promise that is another form of the stack.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// What takes the mechanism of this promise out.
+    Control(String),
+    /// What this fault of this promise, from 0, makes of the stack.
+    Fault(String, usize),
+}
+
+impl Change {
+    /// Where it stands in the tree of a stack.
+    fn find<'n>(&self, root: &'n Node) -> Option<&'n Node> {
+        let promises = &root.get("promises")?.value;
+        match self {
+            Self::Control(promise) => Some(&promises.get(promise)?.value.get("control")?.value),
+            Self::Fault(promise, index) => match &promises.get(promise)?.value.get("faults")?.value.content {
+                Content::Sequence(faults) => Some(&faults.get(*index)?.get("change")?.value),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// A parameter that a stack declares.
+#[derive(Debug, Clone)]
+pub struct Declaration {
+    /// What it may be.
+    pub parameter: Parameter,
+    /// What it is: given, or its default.
+    pub value: Value,
+    /// Where it is declared.
+    pub place: Place,
 }
 
 /// A stack and what may be wrong with it.
@@ -31,6 +67,8 @@ pub struct Options {
 pub struct Loaded {
     /// The stack.
     pub stack: Stack,
+    /// The parameters that it declares, in the order written.
+    pub parameters: Vec<Declaration>,
     /// Warnings, sorted by place.
     pub warnings: Problems,
 }
@@ -41,8 +79,9 @@ pub fn load(files: &dyn Files, path: &str, options: &Options) -> Result<Loaded, 
     let mut problems = Collector::default();
     let stack = load_into(files, path, options, &mut sources, &mut problems);
     match stack {
-        Some(stack) if !problems.has_errors() => Ok(Loaded {
+        Some((stack, parameters)) if !problems.has_errors() => Ok(Loaded {
             stack,
+            parameters,
             warnings: Problems::new(sources, problems),
         }),
         _ => Err(Problems::new(sources, problems.without_warnings())),
@@ -55,7 +94,7 @@ fn load_into(
     options: &Options,
     sources: &mut Sources,
     problems: &mut Collector,
-) -> Option<Stack> {
+) -> Option<(Stack, Vec<Declaration>)> {
     let mut root = read_merged(files, path, &options.shown_in, sources, problems)?;
     let written = root.split_off(&["parameters"]);
     let (parameters, complete) = declared(&written, problems);
@@ -70,12 +109,18 @@ fn load_into(
     };
     substitution.node(&mut root);
     let used = substitution.used;
+    for change in &options.changes {
+        if let Some(patch) = change.find(&root).cloned() {
+            patched(&mut root, patch);
+        }
+    }
     warn_of_unused(&parameters, &used, problems);
     let name = options.name.as_ref().and_then(|name| {
         let source = sources.add("--project-name", name.clone());
         check::name(name, Span::whole(source, name), "a stack", problems)
     });
     let raw: RawStack = Decoder::document(&root, problems)?;
+    let declarations = declarations(parameters, &values, sources);
     let values = values
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
@@ -86,7 +131,25 @@ fn load_into(
         sources,
         problems,
     };
-    checker.stack(&raw, name, values)
+    Some((checker.stack(&raw, name, values)?, declarations))
+}
+
+fn declarations(
+    parameters: Vec<Declared>,
+    values: &BTreeMap<String, Option<Value>>,
+    sources: &Sources,
+) -> Vec<Declaration> {
+    parameters
+        .into_iter()
+        .filter_map(|declared| {
+            let (name, span) = declared.declaration;
+            Some(Declaration {
+                parameter: declared.parameter?,
+                value: values.get(&name)?.clone()?,
+                place: sources.place(span),
+            })
+        })
+        .collect()
 }
 
 fn warn_of_unused(parameters: &[Declared], used: &BTreeSet<String>, problems: &mut Collector) {

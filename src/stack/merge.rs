@@ -218,7 +218,53 @@ fn merge(base: &mut Node, addition: Node, place: &mut Vec<String>, problems: &mu
     }
 }
 
-fn is_same(left: &Content, right: &Content) -> bool {
+/// Merges another form of a tree into it, as a JSON Merge Patch does (RFC 7396): nothing removes a key, mappings are
+/// merged, and everything else takes the place of what was there.
+pub fn patched(base: &mut Node, patch: Node) {
+    let Content::Mapping(changes) = patch.content else {
+        *base = patch;
+        return;
+    };
+    if !matches!(base.content, Content::Mapping(_)) {
+        base.content = Content::Mapping(Vec::new());
+    }
+    let Content::Mapping(entries) = &mut base.content else {
+        return;
+    };
+    for change in changes {
+        let place = entries.iter().position(|entry| entry.key == change.key);
+        match place {
+            Some(index) if is_nothing(&change.value.content) => {
+                entries.remove(index);
+            }
+            None if is_nothing(&change.value.content) => {}
+            Some(index) => patched(&mut entries[index].value, change.value),
+            None => {
+                let mut made = Entry {
+                    value: Node {
+                        content: Content::Empty,
+                        span: change.value.span,
+                    },
+                    ..change.clone()
+                };
+                patched(&mut made.value, change.value);
+                entries.push(made);
+            }
+        }
+    }
+}
+
+/// Whether a value is YAML's null, written or not.
+fn is_nothing(content: &Content) -> bool {
+    match content {
+        Content::Empty => true,
+        Content::Scalar { text, plain } => *plain && matches!(text.as_str(), "null" | "Null" | "NULL" | "~"),
+        _ => false,
+    }
+}
+
+/// Whether two values are the same, wherever they stand.
+pub fn is_same(left: &Content, right: &Content) -> bool {
     match (left, right) {
         (Content::Sequence(left), Content::Sequence(right)) => {
             left.len() == right.len()
@@ -234,5 +280,51 @@ fn is_same(left: &Content, right: &Content) -> bool {
                 })
         }
         (left, right) => left == right,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Node {
+        let (mut sources, mut problems) = (Sources::default(), Collector::default());
+        yaml::read(&mut sources, "it", text.as_bytes(), &mut problems).unwrap()
+    }
+
+    fn written(node: &Node) -> String {
+        match &node.content {
+            Content::Empty | Content::Unresolved => String::new(),
+            Content::Scalar { text, .. } => text.clone(),
+            Content::Sequence(items) => {
+                let items: Vec<String> = items.iter().map(written).collect();
+                format!("[{}]", items.join(", "))
+            }
+            Content::Mapping(entries) => {
+                let entries: Vec<String> = entries
+                    .iter()
+                    .map(|entry| format!("{}: {}", entry.key, written(&entry.value)))
+                    .collect();
+                format!("{{{}}}", entries.join(", "))
+            }
+        }
+    }
+
+    #[test]
+    fn a_patch_merges_replaces_and_removes() {
+        for (base, patch, wanted) in [
+            ("{a: b}", "{a: c}", "{a: c}"),
+            ("{a: b}", "{b: c}", "{a: b, b: c}"),
+            ("{a: b, b: c}", "{a: null}", "{b: c}"),
+            ("{a: [b]}", "{a: c}", "{a: c}"),
+            ("{a: {b: c}}", "{a: {b: d, c: ~}}", "{a: {b: d}}"),
+            ("{a: [b]}", "{a: [1]}", "{a: [1]}"),
+            ("{a: foo}", "{a: {bb: {ccc: null}}}", "{a: {bb: {}}}"),
+            ("{e: 'null'}", "{a: 'null'}", "{e: null, a: null}"),
+        ] {
+            let mut node = read(base);
+            patched(&mut node, read(patch));
+            assert_eq!(written(&node), wanted, "{base} with {patch}");
+        }
     }
 }

@@ -6,14 +6,18 @@
 
 mod check;
 mod container;
+mod egress;
 mod files;
+mod include;
 mod interface;
 mod load;
 mod merge;
 mod name;
 mod pod;
 mod probe;
+pub mod promise;
 mod raw;
+mod raw_promise;
 mod schedule;
 mod schema;
 mod secret;
@@ -27,11 +31,13 @@ pub use container::{
     Build, Command, Container, ContainerPort, EnvValue, Mount, Protocol, Resources, Role, Security,
     SecurityLevel, Source, Sync, User,
 };
+pub use egress::{Edge, Network, Peer};
 pub use files::{FileError, FileKind, Files, MemoryFiles, project_path};
+pub use include::{NotEditable, begins, exclude, include, stands};
 pub use interface::{BlockInterface, FlagInterface};
-pub use load::{Loaded, Options, load};
+pub use load::{Change, Declaration, Loaded, Options, load};
 pub use name::Name;
-pub use pod::{Concurrency, Dependency, Job, Pod, PodSpec, Restart, Until};
+pub use pod::{Concurrency, Dependency, Job, Pod, PodSpec, Range, Restart, Until};
 pub use probe::{Action, Probe, Probes, Scheme};
 pub use schedule::Schedule;
 pub use schema::json_schema;
@@ -40,9 +46,11 @@ pub use service::{Affinity, Publish, Service, ServicePort};
 pub use volume::{ConfigFile, Volume, VolumeKind};
 
 pub use crate::diagnostic::Place;
-pub use crate::parameters::{Bytes, ImageReference, MilliCpu};
+pub use crate::parameters::{
+    Bytes, ImageReference, Kind, MilliCpu, Parameter, Value, parse_duration, quantity,
+};
 
-use crate::parameters::Value;
+use promise::Promise;
 
 /// A checked stack.
 ///
@@ -55,6 +63,7 @@ pub struct Stack {
     jobs: Vec<Job>,
     services: Vec<Service>,
     secrets: BTreeMap<Name, Secret>,
+    promises: Vec<Promise>,
     parameters: BTreeMap<String, Value>,
 }
 
@@ -82,6 +91,11 @@ impl Stack {
     /// Secrets by name; their values are never part of the model.
     pub fn secrets(&self) -> &BTreeMap<Name, Secret> {
         &self.secrets
+    }
+
+    /// What it guarantees, in the order written.
+    pub fn promises(&self) -> &[Promise] {
+        &self.promises
     }
 
     /// The values that `${…}` took.

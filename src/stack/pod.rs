@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Container, Name, Place, Role, Schedule, Volume};
+use super::{Container, Edge, Name, Place, Role, Schedule, Volume};
 
 /// What pods and jobs have in common; Kubernetes calls it the pod template.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,8 @@ pub struct PodSpec {
     pub grace: Duration,
     /// What has to be so before it starts, in the order written.
     pub after: Vec<Dependency>,
+    /// What it may dial, in the order written; `None` is anything. Docker doesn't keep it from the rest.
+    pub egress: Option<Vec<Edge>>,
 }
 
 /// Something that has to be so before a pod or job starts.
@@ -60,12 +62,32 @@ pub struct Pod {
     pub name: Name,
     /// Where it was declared.
     pub place: Place,
-    /// How many run. Default 1.
+    /// How many run; of a range the fewest. Default 1.
     pub replicas: u32,
+    /// How far a cluster may go, and when.
+    pub range: Option<Range>,
     /// Whether replicas keep their name and claims (a `StatefulSet` on a cluster). Default false.
     pub stable: bool,
     /// Its containers and volumes.
     pub spec: PodSpec,
+}
+
+impl Pod {
+    /// The most replicas that there may be.
+    pub fn most(&self) -> u32 {
+        self.range.map_or(self.replicas, |range| range.most)
+    }
+}
+
+/// When a cluster adds replicas, and how many at most. At least one of the two uses is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// The most replicas.
+    pub most: u32,
+    /// Average use of the requested processor time, in percent.
+    pub cpu: Option<u32>,
+    /// Average use of the requested memory, in percent.
+    pub memory: Option<u32>,
 }
 
 /// A pod that runs to completion.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::raw_promise::RawPromise;
 use super::{Affinity, Bytes, Concurrency, MilliCpu, Protocol, Restart, Role, Scheme, SecurityLevel, Until};
 use crate::diagnostic::Diagnostic;
 use crate::parameters::{RawParameter, parse_duration};
@@ -32,14 +33,16 @@ record! {
         jobs "jobs": Map<RawJob>,
         /// Secrets: names, keys and where their values come from.
         secrets "secrets": Map<RawSecret>,
+        /// What the stack guarantees, and how `motif verify` tries it.
+        promises "promises": Map<RawPromise>,
     }
 }
 
 record! {
     /// Containers that share network, volumes and fate.
     pub struct RawPod ("a pod") {
-        /// How many run. Default 1.
-        replicas "replicas": Whole<0, 1000>,
+        /// How many run: a number, or the range in which a cluster adds and removes them. Default 1.
+        replicas "replicas": Shorthand<Whole<0, 1000>, Box<RawRange>>,
         /// Whether replicas keep names and claims (a StatefulSet on a cluster). Default false.
         stable "stable": Boolean,
         /// Host name, a DNS label. Default: the replica's name.
@@ -50,12 +53,28 @@ record! {
         restart "restart": Restart,
         /// What has to be so before it starts: the name of a pod to ready, of a job to done.
         after "after": Map<Until>,
+        /// What it may dial on a cluster: services of the stack, `internet`, networks such as 10.0.0.0/8 or 10.1.2.3/32:5432. Empty: nothing. Default: anything.
+        egress "egress": List<Text>,
         /// Time between SIGTERM and SIGKILL. Default 30s.
         grace "grace": RawDuration,
         /// Containers by name. Init containers and sidecars start in the order written.
         containers "containers" required: Map<RawContainer>,
         /// Volumes by name.
         volumes "volumes": Map<Shorthand<RawVolumeWord, RawVolume>>,
+    }
+}
+
+record! {
+    /// The range in which a cluster adds and removes replicas; on Docker the fewest run.
+    pub struct RawRange ("a range of replicas") {
+        /// The fewest.
+        min "min" required: Whole<1, 1000>,
+        /// The most.
+        max "max" required: Whole<1, 1000>,
+        /// Average use of the processor time that containers ask for, in percent, above which there are more. Default 80, where `memory` isn't given.
+        cpu "cpu": Whole<1, 100>,
+        /// Average use of the memory that containers ask for, in percent, above which there are more. Default: it isn't looked at.
+        memory "memory": Whole<1, 100>,
     }
 }
 
@@ -80,6 +99,8 @@ record! {
         concurrency "concurrency": Concurrency,
         /// What has to be so before it starts: the name of a pod to ready, of a job to done.
         after "after": Map<Until>,
+        /// What it may dial on a cluster: services of the stack, `internet`, networks such as 10.0.0.0/8 or 10.1.2.3/32:5432. Empty: nothing. Default: anything.
+        egress "egress": List<Text>,
         /// Host name, a DNS label. Default: the run's name.
         hostname "hostname": Text,
         /// Whether containers see each other's processes. Default false.

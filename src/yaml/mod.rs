@@ -14,7 +14,7 @@ mod write;
 
 pub use decode::{Decode, Decoder, Field, List, Map, MapEntry, Shorthand, Spanned};
 pub use node::{Content, Entry, Node};
-pub use read::{LARGEST_INPUT, NODES, read};
+pub use read::{LARGEST_INPUT, NODES, read, read_documents};
 pub use record::schema_with_description;
 pub(crate) use record::{record, words};
 pub use scalar::{Anything, Boolean, Text, Whole, boolean, number, whole};

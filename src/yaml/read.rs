@@ -22,6 +22,116 @@ const BYTES: usize = 2 * LARGEST_INPUT;
 /// Reads one document. `None` where it can't be read at all; problems that leave a readable rest,
 /// such as a duplicate key, are collected beside it.
 pub fn read(sources: &mut Sources, path: &str, bytes: &[u8], problems: &mut Collector) -> Option<Node> {
+    let (source, text) = decoded(sources, path, bytes, problems)?;
+    let whole = Part {
+        text,
+        start: 0,
+        lines: 0,
+    };
+    match Reader::new(source, whole, problems).document() {
+        Ok(node) => Some(node),
+        Err(problem) => {
+            problems.push(*problem);
+            None
+        }
+    }
+}
+
+/// Reads every document of a stream but empty ones. One that can't be read at all is left out, which was said, and
+/// the others are read all the same; together they hold no more than one may.
+pub fn read_documents(
+    sources: &mut Sources,
+    path: &str,
+    bytes: &[u8],
+    problems: &mut Collector,
+) -> Vec<Node> {
+    let Some((source, text)) = decoded(sources, path, bytes, problems) else {
+        return Vec::new();
+    };
+    let mut documents = Vec::new();
+    let (mut nodes, mut held) = (0, 0);
+    for part in parts(text) {
+        let mut reader = Reader::new(source, part, problems);
+        (reader.nodes, reader.bytes) = (nodes, held);
+        let document = reader.document();
+        (nodes, held) = (reader.nodes, reader.bytes);
+        match document {
+            Ok(Node {
+                content: Content::Empty,
+                ..
+            }) => {}
+            Ok(node) => documents.push(node),
+            Err(problem) => problems.push(*problem),
+        }
+        if nodes > NODES || held > BYTES {
+            break;
+        }
+    }
+    documents
+}
+
+/// A part of a text: one document of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part<'t> {
+    text: &'t str,
+    /// Where it begins in the whole text.
+    start: usize,
+    /// The lines before it.
+    lines: u32,
+}
+
+/// Cuts a stream into its documents, without those that hold nothing. No line of a document can begin like the lines
+/// between documents, whatever it stands in.
+fn parts(text: &str) -> Vec<Part<'_>> {
+    let is_marker = |line: &str, marker: &str| {
+        line.strip_prefix(marker)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
+    };
+    let mut found = Vec::new();
+    let mut begun = (0, 0);
+    let mut holds_something = false;
+    let mut at = 0;
+    let mut lines = 0;
+    let mut close = |begun: &mut (usize, u32), holds_something: &mut bool, end: usize, next: (usize, u32)| {
+        if std::mem::take(holds_something) {
+            found.push(Part {
+                text: &text[begun.0..end],
+                start: begun.0,
+                lines: begun.1,
+            });
+            *begun = next;
+        }
+    };
+    for line in text.split_inclusive('\n') {
+        let next = (at + line.len(), lines + 1);
+        if is_marker(line, "...") {
+            close(&mut begun, &mut holds_something, at, next);
+            begun = next;
+        } else if is_marker(line, "---") {
+            close(&mut begun, &mut holds_something, at, (at, lines));
+            let rest = line[3..].trim();
+            holds_something = !rest.is_empty() && !rest.starts_with('#');
+            if !holds_something && !text[begun.0..at].contains('%') {
+                begun = (at, lines);
+            }
+        } else {
+            let rest = line.trim_start();
+            let is_directive = line.starts_with('%') && !holds_something;
+            holds_something |= !(rest.is_empty() || rest.starts_with('#') || is_directive);
+        }
+        (at, lines) = next;
+    }
+    close(&mut begun, &mut holds_something, text.len(), (at, lines));
+    found
+}
+
+/// The text of a file, without a byte order mark; `None` where it is none, which was said.
+fn decoded<'b>(
+    sources: &mut Sources,
+    path: &str,
+    bytes: &'b [u8],
+    problems: &mut Collector,
+) -> Option<(SourceId, &'b str)> {
     if bytes.len() > LARGEST_INPUT {
         let source = sources.add(path, "");
         problems.push(
@@ -45,21 +155,14 @@ pub fn read(sources: &mut Sources, path: &str, bytes: &[u8], problems: &mut Coll
             return None;
         }
     };
-    let source = sources.add(path, text);
-    match Reader::new(source, text, problems).document() {
-        Ok(node) => Some(node),
-        Err(problem) => {
-            problems.push(*problem);
-            None
-        }
-    }
+    Some((sources.add(path, text), text))
 }
 
 type Fatal = Box<Diagnostic>;
 
 struct Reader<'a> {
     source: SourceId,
-    text: &'a str,
+    part: Part<'a>,
     problems: &'a mut Collector,
     open: Vec<Frame>,
     /// Finished anchors; an alias to one that is not finished yet stands inside itself.
@@ -94,10 +197,10 @@ enum Key {
 }
 
 impl<'a> Reader<'a> {
-    fn new(source: SourceId, text: &'a str, problems: &'a mut Collector) -> Self {
+    fn new(source: SourceId, part: Part<'a>, problems: &'a mut Collector) -> Self {
         Self {
             source,
-            text,
+            part,
             problems,
             open: Vec::new(),
             anchors: BTreeMap::new(),
@@ -106,11 +209,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn document(mut self) -> Result<Node, Fatal> {
+    fn document(&mut self) -> Result<Node, Fatal> {
         let options = granit_parser::options! { emit_comments: false };
         let mut root = None;
         let mut documents = 0;
-        for next in Parser::new_from_str_with_options(self.text, options) {
+        for next in Parser::new_from_str_with_options(self.part.text, options) {
             let (event, span) = next.map_err(|error| self.syntax(&error))?;
             let tag_span = span.tag_span().map(|tag| self.span(tag));
             let span = self.span(span);
@@ -166,39 +269,50 @@ impl<'a> Reader<'a> {
         }
         Ok(root.unwrap_or(Node {
             content: Content::Empty,
-            span: Span::beginning(self.source),
+            span: Span {
+                start: self.part.start,
+                end: self.part.start,
+                line: self.line(1),
+                ..Span::beginning(self.source)
+            },
         }))
     }
 
     fn span(&self, span: granit_parser::Span) -> Span {
         let range = span.byte_range().unwrap_or_default();
-        let start = range.start.min(self.text.len());
-        let covered = self.text.get(start..range.end.min(self.text.len())).unwrap_or("");
+        let text = self.part.text;
+        let start = range.start.min(text.len());
+        let covered = text.get(start..range.end.min(text.len())).unwrap_or("");
         Span {
             source: self.source,
-            start,
-            end: start + covered.trim_end().len(),
-            line: u32::try_from(span.start.line()).unwrap_or(u32::MAX),
+            start: self.part.start + start,
+            end: self.part.start + start + covered.trim_end().len(),
+            line: self.line(span.start.line()),
             column: u32::try_from(span.start.col() + 1).unwrap_or(u32::MAX),
         }
     }
 
+    /// A line of this document as one of the whole text.
+    fn line(&self, line: usize) -> u32 {
+        u32::try_from(line)
+            .unwrap_or(u32::MAX)
+            .saturating_add(self.part.lines)
+    }
+
     fn syntax(&self, error: &granit_parser::ScanError) -> Fatal {
         let marker = error.marker();
-        let start = marker
-            .byte_offset()
-            .unwrap_or(self.text.len())
-            .min(self.text.len());
-        let width = self.text[start..].chars().next().map_or(0, char::len_utf8);
+        let text = self.part.text;
+        let start = marker.byte_offset().unwrap_or(text.len()).min(text.len());
+        let width = text[start..].chars().next().map_or(0, char::len_utf8);
         let span = Span {
             source: self.source,
-            start,
-            end: start + width,
-            line: u32::try_from(marker.line()).unwrap_or(u32::MAX),
+            start: self.part.start + start,
+            end: self.part.start + start + width,
+            line: self.line(marker.line()),
             column: u32::try_from(marker.col() + 1).unwrap_or(u32::MAX),
         };
-        let line_start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
-        let line = self.text[line_start..].lines().next().unwrap_or("");
+        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line = text[line_start..].lines().next().unwrap_or("");
         let info = error.info();
         let help = if line.contains("${") {
             Some("inside `{ }` and `[ ]` a parameter stands in quotes: `\"${name}\"`")
@@ -298,7 +412,8 @@ impl<'a> Reader<'a> {
                 Content::Mapping(entries)
             }
         };
-        let covered = self.text.get(frame.span.start..end.end).unwrap_or("");
+        let inside = frame.span.start - self.part.start..end.end.saturating_sub(self.part.start);
+        let covered = self.part.text.get(inside).unwrap_or("");
         let span = Span {
             end: frame.span.start + covered.trim_end().len(),
             ..frame.span

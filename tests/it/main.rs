@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, tells its story on stderr, and reads best in one piece"
 )]
 
+mod add;
 mod block;
 mod cli;
 mod engine;
@@ -15,9 +16,11 @@ mod export;
 mod hostile_patterns;
 mod hostile_stacks;
 mod images;
+mod import;
 mod invalid_stacks;
 mod motif;
 mod new;
+mod pattern_pages;
 mod readme;
 mod schema;
 mod sidecar_tls;

@@ -9,7 +9,62 @@ use std::process::{Command, Stdio};
 use crate::motif::{Output, Workspace, binary};
 
 /// Every golden project: its folder's name is the pattern's, with `-` for `/`, then what is special about it.
-const GOLDEN: &[(&str, &[&str])] = &[
+pub const GOLDEN: &[(&str, &[&str])] = &[
+    ("ambassador-shard-block", &["ambassador/shard"]),
+    (
+        "ambassador-shard-image",
+        &[
+            "ambassador/shard",
+            "app.image=nginx:1.27",
+            "app.port=80",
+            "shards=4",
+            "role=store",
+            "shard.image=memcached:1.6",
+            "shard.protocol=memcached",
+        ],
+    ),
+    ("adapter-health-block", &["adapter/health"]),
+    (
+        "adapter-health-http",
+        &["adapter/health", "health.source=http", "replicas=1"],
+    ),
+    (
+        "adapter-health-postgresql",
+        &["adapter/health", "health.source=postgresql", "replicas=1"],
+    ),
+    (
+        "adapter-health-mysql",
+        &["adapter/health", "health.source=mysql", "app.build=db"],
+    ),
+    ("adapter-logs-block", &["adapter/logs"]),
+    (
+        "adapter-logs-image",
+        &[
+            "adapter/logs",
+            "app.image=nginx:1.27",
+            "app.port=80",
+            "logs.folder=/var/log/nginx",
+            "port=0",
+        ],
+    ),
+    (
+        "adapter-logs-stdout",
+        &[
+            "adapter/logs",
+            "logs.to=stdout",
+            "logs.format=json",
+            "app.build=app",
+        ],
+    ),
+    ("adapter-metrics-block", &["adapter/metrics"]),
+    (
+        "adapter-metrics-image",
+        &["adapter/metrics", "app.image=redis:7.4"],
+    ),
+    (
+        "adapter-metrics-json",
+        &["adapter/metrics", "metrics.source=json", "port=0"],
+    ),
     ("container-block", &["container"]),
     (
         "container-image",
@@ -26,6 +81,98 @@ const GOLDEN: &[(&str, &[&str])] = &[
     ("container-node", &["container", "app.language=node"]),
     ("container-go", &["container", "app.language=go"]),
     ("container-rust", &["container", "app.language=rust"]),
+    ("ambassador-broker-block", &["ambassador/broker"]),
+    (
+        "ambassador-broker-image",
+        &[
+            "ambassador/broker",
+            "app.image=nginx:1.27",
+            "app.port=80",
+            "backend.image=redis:7",
+            "broker.refresh=2s",
+        ],
+    ),
+    ("ambassador-split-block", &["ambassador/split"]),
+    (
+        "ambassador-split-image",
+        &[
+            "ambassador/split",
+            "app.image=nginx:1.27",
+            "app.port=80",
+            "production.image=shop:1",
+            "experiment.image=shop:2",
+            "sticky.by=cookie",
+            "percent=50",
+        ],
+    ),
+    ("ambassador-tee-block", &["ambassador/tee"]),
+    (
+        "ambassador-tee-image",
+        &[
+            "ambassador/tee",
+            "app.build=app",
+            "production.image=shop:1",
+            "shadow.image=shop:2",
+            "sample=0.25",
+        ],
+    ),
+    ("sidecar-introspect-block", &["sidecar/introspect"]),
+    (
+        "sidecar-introspect-image",
+        &["sidecar/introspect", "app.image=nginx:1.27", "app.port=80"],
+    ),
+    (
+        "sidecar-introspect-python",
+        &["sidecar/introspect", "app.language=python"],
+    ),
+    ("sidecar-config-sync-block", &["sidecar/config-sync"]),
+    (
+        "sidecar-config-sync-image",
+        &[
+            "sidecar/config-sync",
+            "app.image=nginx:1.27",
+            "app.port=80",
+            "sync.notify=signal",
+            "sync.process=nginx",
+            "sync.user=0",
+        ],
+    ),
+    (
+        "sidecar-config-sync-http",
+        &[
+            "sidecar/config-sync",
+            "app.language=python",
+            "source.from=http",
+            "source.url=https://config.example.com/app.json?stage=a&b",
+            "sync.notify=http",
+        ],
+    ),
+    (
+        "sidecar-config-sync-git",
+        &[
+            "sidecar/config-sync",
+            "source.from=git",
+            "source.url=https://git.example.com/config.git",
+            "sync.validate=none",
+        ],
+    ),
+    ("sidecar-git-sync-block", &["sidecar/git-sync"]),
+    (
+        "sidecar-git-sync-image",
+        &[
+            "sidecar/git-sync",
+            "app.image=nginx:1.27",
+            "app.port=80",
+            "source.url=https://git.example.com/site",
+            "sync.notify=restart",
+            "sync.process=nginx",
+            "sync.user=0",
+        ],
+    ),
+    (
+        "sidecar-git-sync-node",
+        &["sidecar/git-sync", "app.language=node", "port=0"],
+    ),
     ("sidecar-tls-block", &["sidecar/tls"]),
     (
         "sidecar-tls-image",
@@ -45,7 +192,7 @@ const GOLDEN: &[(&str, &[&str])] = &[
 ];
 
 /// Files of a folder, with their bytes and whether they can be run.
-fn tree(root: &Path) -> BTreeMap<String, (Vec<u8>, bool)> {
+pub fn tree(root: &Path) -> BTreeMap<String, (Vec<u8>, bool)> {
     let mut files = BTreeMap::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -63,7 +210,7 @@ fn tree(root: &Path) -> BTreeMap<String, (Vec<u8>, bool)> {
     files
 }
 
-fn scaffold(workspace: &Workspace, pattern: &str, answers: &[&str], folder: &str) -> Output {
+pub fn scaffold(workspace: &Workspace, pattern: &str, answers: &[&str], folder: &str) -> Output {
     let mut arguments = vec!["new", pattern, "shop", "--defaults", "--output", folder];
     for answer in answers {
         arguments.extend(["--set", answer]);
@@ -71,7 +218,7 @@ fn scaffold(workspace: &Workspace, pattern: &str, answers: &[&str], folder: &str
     workspace.run(&arguments)
 }
 
-fn golden_folder() -> PathBuf {
+pub fn golden_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
@@ -86,19 +233,25 @@ fn projects_come_out_as_they_are_kept() {
         let (schema, _) = made.remove(".motif/stack.schema.json").unwrap();
         assert!(schema == workspace.run(&["schema"]).success().stdout.into_bytes());
         let kept = golden_folder().join(case);
+        // What is exported of it is kept there too, by another test.
+        let is_exported = |path: &str| path.starts_with("export/");
         if update {
-            let _ = fs::remove_dir_all(&kept);
+            fs::create_dir_all(&kept).unwrap();
+            for path in tree(&kept).keys().filter(|path| !is_exported(path)) {
+                fs::remove_file(kept.join(path)).unwrap();
+            }
             for (path, (bytes, _)) in &made {
                 let path = kept.join(path);
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(path, bytes).unwrap();
             }
         }
-        let kept = if kept.is_dir() {
+        let mut kept = if kept.is_dir() {
             tree(&kept)
         } else {
             BTreeMap::new()
         };
+        kept.retain(|path, _| !is_exported(path));
         for path in made.keys().chain(kept.keys()) {
             if made.get(path) != kept.get(path) {
                 wrong.push(format!("{case}/{path}"));
@@ -174,7 +327,7 @@ fn every_combination_of_answers_makes_a_stack_that_checks() {
     ];
     let workspace = Workspace::new();
     let mut count = 0;
-    for pattern in ["container", "sidecar/tls"] {
+    for pattern in ["ambassador/shard", "container", "sidecar/tls"] {
         for app in apps {
             for security in ["restricted", "baseline"] {
                 for (replicas, port, app_port) in [
@@ -284,7 +437,7 @@ fn a_dry_run_shows_and_writes_nothing() {
         "# Secrets are made on each machine, and never committed.\n*.log\n",
     );
     let changed = workspace
-        .run(&["new", "container", "shop", "--set", "replicas=2", "--dry-run"])
+        .run(&["new", "container", "shop", "--set", "replicas=3", "--dry-run"])
         .success();
     insta::assert_snapshot!(changed, @r#"
     shop
@@ -308,8 +461,8 @@ fn a_dry_run_shows_and_writes_nothing() {
        app.cpu: 500m
        app.memory: 256Mi
        app.security: restricted
-    -  replicas: 1
-    +  replicas: 2
+    -  replicas: 2
+    +  replicas: 3
        port: 8080
 
     --- a/README.md
@@ -318,8 +471,8 @@ fn a_dry_run_shows_and_writes_nothing() {
      
      | parameter | default | is |
      |---|---|---|
-    -| `replicas` | 1 | pods to run: `motif up -d --set replicas=3` |
-    +| `replicas` | 2 | pods to run: `motif up -d --set replicas=3` |
+    -| `replicas` | 2 | pods to run: `motif up -d --set replicas=3` |
+    +| `replicas` | 3 | pods to run: `motif up -d --set replicas=3` |
      | `port` | 8080 | port on this machine: `motif up -d --set port=9090` |
      
      ## What it promises
@@ -330,13 +483,13 @@ fn a_dry_run_shows_and_writes_nothing() {
      
      # Adjustable without an edit: `motif up --set replicas=3`; on `check` and `export` too.
      parameters:
-    -  replicas: { type: integer, default: 1, minimum: 1, help: pods to run }
-    +  replicas: { type: integer, default: 2, minimum: 1, help: pods to run }
+    -  replicas: { type: integer, default: 2, minimum: 1, help: pods to run }
+    +  replicas: { type: integer, default: 3, minimum: 1, help: pods to run }
        port: { type: integer, default: 8080, minimum: 0, maximum: 65535, help: port on this machine; 0 lets the engine choose }
      
      pods:
     "#);
-    assert!(workspace.read("shop/stack.yaml").contains("default: 1,"));
+    assert!(workspace.read("shop/stack.yaml").contains("default: 2,"));
 }
 
 #[test]
@@ -389,7 +542,7 @@ fn wrong_requests_are_refused_with_what_to_do() {
             "app.language=go",
         ],
         &["new", "container", "shop", "--set", "app.from=image"],
-        &["new", "sidecar", "shop", "--set", "app.port=8443"],
+        &["new", "sidecar/tls", "shop", "--set", "app.port=8443"],
         &["new", "container", "shop", "--set", "app.build=../legacy"],
         &["new", "--answers", "answers.yaml"],
         &["new", "--answers", "answers.yaml", "--set", "port=1", "shop"],
@@ -456,15 +609,15 @@ fn wrong_requests_are_refused_with_what_to_do() {
     error: `app.image` is not given, and has no default
     hint: give it with `--set app.image=…`, or in the file of `--answers`
     [exit status: 2]
-    $ motif new sidecar shop --set app.port=8443
+    $ motif new sidecar/tls shop --set app.port=8443
     ------- stderr -------
     error: the port 8443 is taken in this pod
-      --> stack.yaml:36:18
+      --> stack.yaml:39:18
        |
-    21 |         ports: { http: { port: 8443, local: true } }
+    24 |         ports: { http: { port: 8443, local: true } }
        |                  ---- by the container `app`
     ...
-    36 |         ports: { https: 8443, admin: 9901 }
+    39 |         ports: { https: 8443, admin: 9901 }
        |                  ^^^^^
        |
        = help: containers of a pod share its network: let one of them listen on another port
@@ -519,11 +672,14 @@ fn a_catalogue_of_ones_own() {
         .file("mine/web/static/files/fancy.css", "{{ copied }}\n")
         .file("mine/web/static/files/run", "#!/bin/sh\n");
     let listed = workspace.run(&["patterns", "--catalog", "mine"]).success();
-    insta::assert_snapshot!(listed, @r#"
-    container    One container with its parameters as its interface
-    sidecar/tls  HTTPS in front of a service that knows nothing of it
-    web/static   Static pages
-    "#);
+    let own: Vec<&str> = listed
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("web/"))
+        .collect();
+    assert_eq!(own.len(), 1, "{listed}");
+    assert!(own[0].ends_with("  Static pages"), "{listed}");
+    assert!(listed.stdout.contains("\nsidecar/tls "), "{listed}");
     let hostile = "\"; rm -rf ~\n${HOME}{{ name }}";
     let greeting = format!("greeting={hostile}");
     workspace
@@ -648,7 +804,7 @@ fn a_wrong_catalogue_is_refused_with_the_place() {
     error: 1 problem in mine/a/b/pattern.yaml
     [exit status: 1]
     ------- stderr -------
-    error: the catalogue can't be used: `mine/a/b/stray` would never be read: a pattern's folder holds `pattern.yaml` and `files`, a part's `part.yaml`, `files` and `includes`
+    error: the catalogue can't be used: `mine/a/b/stray` would never be read: a pattern's folder holds `pattern.yaml`, `files` and `add`, a part's `part.yaml`, `files` and `includes`
     [exit status: 2]
     "#);
     let linked = Workspace::new()
@@ -666,12 +822,22 @@ fn a_wrong_catalogue_is_refused_with_the_place() {
 fn patterns_are_listed_and_shown() {
     let workspace = Workspace::new();
     insta::assert_snapshot!(workspace.run(&["patterns"]), @r#"
-    container    One container with its parameters as its interface
-    sidecar/tls  HTTPS in front of a service that knows nothing of it
+    adapter/health       The answer to a real query as readiness
+    adapter/logs         A log file as JSON lines, each record exactly once
+    adapter/metrics      Metrics for Prometheus from an application that has none
+    ambassador/broker    One address for a service that is elsewhere in every environment
+    ambassador/shard     Many shards behind what looks like one server on localhost
+    ambassador/split     An experiment that gets a part of the requests, and the same users each time
+    ambassador/tee       A shadow that gets copies of the requests, and whose answers nobody sees
+    container            One container with its parameters as its interface
+    sidecar/config-sync  Configuration that follows its source while the application runs
+    sidecar/git-sync     A push to a Git repository is served, without a new image
+    sidecar/introspect   What runs in a pod, shown beside an application that knows nothing of it
+    sidecar/tls          HTTPS in front of a service that knows nothing of it
     "#);
     insta::assert_snapshot!(
         "patterns_show_sidecar_tls",
-        workspace.run(&["patterns", "show", "sidecar"]).to_string()
+        workspace.run(&["patterns", "show", "sidecar/tls"]).to_string()
     );
     let json = workspace
         .run(&["patterns", "show", "sidecar/tls", "--format", "json"])
@@ -830,7 +996,7 @@ fn a_person_is_asked_only_what_matters() {
             ("port (HTTPS", "\\r"),
             ("tls.minimum", "\\r"),
         ],
-        &["new", "sidecar"],
+        &["new", "sidecar/tls"],
     );
     assert!(seen.ends_with("<exit 0>\n"), "{seen}");
     assert!(
@@ -865,7 +1031,7 @@ fn ctrl_c_at_any_question_writes_nothing_and_gives_the_terminal_back() {
         &[("name (of", "SIGINT")],
         &[("name (of", "shop\\r"), ("app.from", "SIGINT")],
     ] {
-        let seen = converse(&workspace, answers, &["new", "sidecar"]);
+        let seen = converse(&workspace, answers, &["new", "sidecar/tls"]);
         assert!(seen.ends_with("<exit 130>\n"), "{seen}");
         assert!(seen.contains("nothing was written"), "{seen}");
         let (hidden, shown) = (seen.rfind("\x1b[?25l"), seen.rfind("\x1b[?25h"));
@@ -890,9 +1056,141 @@ fn answers_are_a_file_of_a_sensible_size() {
 #[test]
 fn the_admin_port_of_the_demo_gives_way_to_the_application() {
     let workspace = Workspace::new();
-    for pattern in ["container", "sidecar"] {
+    for pattern in ["container", "sidecar/tls"] {
         scaffold(&workspace, pattern, &["app.port=9900"], pattern).success();
         let stack = workspace.read(&format!("{pattern}/stack.yaml"));
         assert!(stack.contains(":9900\"") && stack.contains(":9910\""), "{stack}");
+    }
+}
+
+#[test]
+fn the_admin_port_beside_the_application_gives_way_to_it() {
+    let workspace = Workspace::new();
+    for (pattern, port, other) in [
+        ("adapter/health", "9933", "9993"),
+        ("adapter/logs", "9931", "9991"),
+        ("adapter/metrics", "9932", "9992"),
+        ("ambassador/broker", "9901", "9991"),
+        ("ambassador/shard", "9903", "9963"),
+        ("ambassador/split", "9901", "9991"),
+        ("ambassador/tee", "9901", "9991"),
+        ("sidecar/config-sync", "9913", "9973"),
+        ("sidecar/git-sync", "9913", "9973"),
+        ("sidecar/introspect", "9901", "9991"),
+        ("sidecar/tls", "9901", "9991"),
+    ] {
+        scaffold(&workspace, pattern, &[&format!("app.port={port}")], pattern).success();
+        let stack = workspace.read(&format!("{pattern}/stack.yaml"));
+        assert!(stack.contains(&format!("admin: {other}")), "{stack}");
+    }
+}
+
+#[test]
+fn a_log_of_any_name_and_folder_is_one_path() {
+    let workspace = Workspace::new();
+    for (index, (folder, file, path)) in [
+        ("/var/log/app", "*.log", "/var/log/app/*.log"),
+        ("/var/log/app", "404", "/var/log/app/404"),
+        ("/var/log/a #b", "a.log", "/var/log/a #b/a.log"),
+        ("/var/log/@%", "404", "/var/log/@%/404"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let project = format!("p{index}");
+        let answers = [&format!("logs.folder={folder}")[..], &format!("logs.file={file}")];
+        scaffold(&workspace, "adapter/logs", &answers, &project).success();
+        let stack: serde_json::Value =
+            serde_yaml::from_str(&workspace.read(&format!("{project}/stack.yaml"))).unwrap();
+        let containers = &stack["pods"]["web"]["containers"];
+        assert_eq!(containers["logs"]["args"]["files"], path);
+        assert_eq!(containers["app"]["args"]["log-file"], path);
+    }
+}
+
+/// The names of the promises of a new project.
+fn promises(workspace: &Workspace, pattern: &str, answers: &[&str], folder: &str) -> Vec<String> {
+    scaffold(workspace, pattern, answers, folder).success();
+    let stack: serde_json::Value =
+        serde_yaml::from_str(&workspace.read(&format!("{folder}/stack.yaml"))).unwrap();
+    stack["promises"]
+        .as_object()
+        .map(|promises| promises.keys().cloned().collect())
+        .unwrap_or_default()
+}
+
+#[test]
+fn what_can_not_be_shown_is_not_promised() {
+    let workspace = Workspace::new();
+    for (index, (pattern, answers, expected)) in [
+        ("container", &["replicas=1"][..], &[][..]),
+        ("container", &["replicas=2"], &["finishes"]),
+        ("adapter/health", &["replicas=1"], &["truthful"]),
+        (
+            "adapter/health",
+            &["replicas=3"],
+            &["truthful", "out-of-rotation"],
+        ),
+        ("adapter/health", &["replicas=4"], &["truthful"]),
+        (
+            "adapter/health",
+            &["health.timeout=500ms"],
+            &["truthful", "out-of-rotation"],
+        ),
+        ("adapter/health", &["health.timeout=5s"], &["truthful"]),
+        (
+            "sidecar/config-sync",
+            &["sync.interval=10s"],
+            &["converges", "whole", "keeps", "survives"],
+        ),
+        ("sidecar/config-sync", &["sync.interval=11s"], &[]),
+        ("sidecar/config-sync", &["sync.interval=1h"], &[]),
+        (
+            "sidecar/git-sync",
+            &["sync.interval=500ms"],
+            &["deploys", "served", "keeps"],
+        ),
+        ("sidecar/git-sync", &["sync.interval=1m"], &[]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut made = promises(&workspace, pattern, answers, &format!("p{index}"));
+        made.sort();
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        assert_eq!(made, expected, "{pattern} {answers:?}");
+    }
+}
+
+#[test]
+fn answers_that_a_promise_could_not_keep_are_refused() {
+    let workspace = Workspace::new();
+    for (pattern, answer) in [
+        ("ambassador/tee", "sample=0"),
+        ("adapter/health", "health.timeout=50ms"),
+        ("adapter/health", "health.timeout=6s"),
+        (
+            "sidecar/config-sync",
+            "source.url=https://me:secret@example.com/app.json",
+        ),
+        (
+            "sidecar/git-sync",
+            "source.url=https://me:secret@example.com/site.git",
+        ),
+    ] {
+        let mut answers = vec![answer];
+        if answer.starts_with("source.url") {
+            answers.push(if pattern == "sidecar/git-sync" {
+                "source.from=url"
+            } else {
+                "source.from=http"
+            });
+        }
+        let output = scaffold(&workspace, pattern, &answers, "refused");
+        assert_eq!(output.code, 2, "{output}");
+        let name = answer.split_once('=').unwrap().0;
+        assert!(output.stderr.contains(name), "{output}");
+        assert!(!workspace.path().join("refused").exists(), "{output}");
     }
 }

@@ -58,7 +58,7 @@ impl Project {
         workspace
             .run(&[
                 "new",
-                "sidecar",
+                "sidecar/tls",
                 &name,
                 "--defaults",
                 "--set",

@@ -17,9 +17,11 @@ const MODULES: &[(&str, &[&str])] = &[
     ("render", &["diagnostic", "parameters", "pattern", "project"]),
     ("project", &["disk"]),
     ("stack", &["diagnostic", "parameters", "yaml"]),
-    ("export", &["stack", "yaml"]),
+    ("export", &["engine", "stack", "yaml"]),
+    ("import", &["diagnostic", "export", "stack", "yaml"]),
     ("engine", &["disk", "stack"]),
     ("block", &[]),
+    ("verify", &["block", "stack"]),
     ("terminal", &["diagnostic", "engine", "parameters", "stack"]),
 ];
 
@@ -42,15 +44,29 @@ const CRATES: &[(&str, &[&str])] = &[
     ),
     ("rustls", &["block", "engine/docker/connection"]),
     ("tokio_rustls", &["block", "engine/docker/connection"]),
-    ("rustls_native_certs", &["engine/docker/connection"]),
+    ("rustls_native_certs", &["block", "engine/docker/connection"]),
     ("tower_service", &["engine/docker/connection"]),
     ("bollard_buildkit_proto", &["engine/docker/build"]),
     ("tonic", &["engine/docker/build"]),
     ("prost", &["engine/docker/build"]),
-    ("base64", &["engine/docker/build", "export"]),
+    (
+        "base64",
+        &[
+            "block",
+            "engine/docker/build",
+            "engine/docker/registry",
+            "export",
+            "import",
+        ],
+    ),
     ("notify", &["disk"]),
     ("form_urlencoded", &["engine/docker/build"]),
     ("prometheus_client", &["block"]),
+    ("postgres_protocol", &["block/source"]),
+    ("fallible_iterator", &["block/source"]),
+    ("regex", &["block/logs"]),
+    ("miniz_oxide", &["block"]),
+    ("sha1_checked", &["block"]),
     ("rcgen", &["engine"]),
     ("tar", &["engine/docker"]),
     (
@@ -107,6 +123,25 @@ fn imports(line: &str) -> Vec<String> {
         }
     }
     found
+}
+
+#[test]
+fn an_export_knows_nothing_of_engines_but_what_should_be() {
+    let exports = sources()
+        .into_iter()
+        .filter(|(path, _)| path.starts_with("export/"));
+    for (path, text) in exports {
+        for rest in text.split("crate::engine::").skip(1) {
+            let is_pure = ["desired", "labels"]
+                .iter()
+                .any(|module| rest.starts_with(module));
+            assert!(
+                is_pure,
+                "src/{path}: `crate::engine::{}`",
+                rest.lines().next().unwrap()
+            );
+        }
+    }
 }
 
 #[test]

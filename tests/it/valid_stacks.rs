@@ -111,6 +111,7 @@ fn the_result_is_one_json_document() {
                 "jobs": ["migrate", "first", "report", "hourly"],
                 "services": ["web", "web-each"],
                 "secrets": ["db", "web-tls"],
+                "promises": {},
             },
             "problems": [],
         })
@@ -166,6 +167,44 @@ pods:
     ] {
         assert!(output.stderr.contains(said), "{said}: {output}");
     }
+}
+
+#[test]
+fn a_service_that_is_named_and_not_declared_is_a_warning() {
+    let stack = r#"
+stack: shop
+pods:
+  back: { containers: { app: { image: "postgres:17", ports: { sql: 5432 } } } }
+  open: { containers: { app: { image: "app:1", args: ["db:5432"] } } }
+services:
+  db: { pod: back, ports: { sql: 5432 } }
+  cache: { pod: back, ports: { sql: 5432 } }
+jobs:
+  migrate:
+    egress: [cache, cache]
+    containers: { app: { image: "app:1", env: { URL: "postgres://me:secret@db/shop" }, args: ["db:5432", "cache:5432"] } }
+"#;
+    let output = Workspace::new()
+        .file("stack.yaml", stack)
+        .run(&["check"])
+        .success();
+    insta::assert_snapshot!(output.stderr, @r"
+    warning: the container `app` seems to dial the service `db`, which isn't in `egress`
+      --> stack.yaml:11:5
+       |
+    11 |     egress: [cache, cache]
+       |     ^^^^^^
+       |
+       = help: a cluster won't let it through: add `db`
+
+    warning: `cache` is here twice
+      --> stack.yaml:11:21
+       |
+    11 |     egress: [cache, cache]
+       |                     ^^^^^
+
+    stack `shop` is valid: 2 pods, 1 job, 2 services
+    ");
 }
 
 #[test]

@@ -15,6 +15,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use hyper::header::{HeaderName, HeaderValue};
 use tokio::net::TcpStream;
 
+pub use http::configuration as any_certificate;
+
 use super::catalogue::{Block, Error, Outcome};
 use super::{duration, runtime};
 
@@ -25,6 +27,9 @@ use super::{duration, runtime};
 #[derive(Debug, Parser)]
 #[command(name = "probe", max_term_width = 100)]
 pub struct Probe {
+    /// Ask again until it is well, at most this long
+    #[arg(long, env = "MOTIF_WAIT", value_name = "DURATION", value_parser = duration::parse)]
+    wait: Option<Duration>,
     #[command(subcommand)]
     kind: Kind,
 }
@@ -162,7 +167,12 @@ impl Block for Probe {
             say(&serde_json::to_string(&listeners).context("failed to write JSON")?)?;
             return Ok(Outcome::Done);
         }
-        let finding = runtime::single()?.block_on(ask(&self.kind));
+        let finding = runtime::single()?.block_on(async {
+            match self.wait {
+                None => ask(&self.kind).await,
+                Some(wait) => wait_for(&self.kind, wait).await,
+            }
+        });
         match finding {
             Finding::Pass(line) => say(&line).map(|()| Outcome::Done),
             Finding::Fail(line) => say(&line).map(|()| Outcome::Failed),
@@ -177,6 +187,21 @@ fn say(line: &str) -> Result<(), Error> {
         .and_then(|()| out.flush())
         .context("failed to write to stdout")?;
     Ok(())
+}
+
+/// The pause between two questions of one who waits.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// Asks until it passes, or the time is over.
+async fn wait_for(kind: &Kind, wait: Duration) -> Finding {
+    let end = tokio::time::Instant::now() + wait;
+    loop {
+        let finding = ask(kind).await;
+        if matches!(finding, Finding::Pass(_)) || tokio::time::Instant::now() >= end {
+            return finding;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
 }
 
 /// Asks once.
@@ -234,7 +259,7 @@ impl Target {
 }
 
 /// An error and its causes in one line.
-fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+pub fn reason(error: &(dyn std::error::Error + 'static)) -> String {
     let mut line = match error.downcast_ref::<std::io::Error>() {
         Some(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
             "connection refused".to_owned()

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use hyper::header::HeaderValue;
 use serde_json::json;
+use tokio::sync::Notify;
 
 use super::balance::{Candidate, key};
 use super::check::Check;
@@ -44,6 +45,8 @@ pub struct Backend {
     out_until: AtomicU64,
     load: AtomicUsize,
     gone: AtomicBool,
+    /// Told when it is gone.
+    parting: Notify,
 }
 
 impl Backend {
@@ -61,6 +64,7 @@ impl Backend {
             out_until: AtomicU64::new(0),
             load: AtomicUsize::new(0),
             gone: AtomicBool::new(false),
+            parting: Notify::new(),
         }
     }
 
@@ -97,6 +101,14 @@ impl Backend {
     /// Remembers that a connection to it failed.
     pub fn suspect(&self) {
         self.suspect_until.store(self.after(SUSPICION), Ordering::Relaxed);
+    }
+
+    /// Waits until no name leads to it any more.
+    pub async fn leave(&self) {
+        let told = self.parting.notified();
+        if !self.gone.load(Ordering::Acquire) {
+            told.await;
+        }
     }
 
     /// What the balance has to know.
@@ -211,7 +223,11 @@ impl Backends {
                 }
                 complaint = reason;
             }
-            self.replace(&known, &settings);
+            let names = self.upstreams.iter().map(|upstream| upstream.host.as_str());
+            let found = names.zip(&known).flat_map(|(host, addresses)| {
+                addresses.iter().flatten().map(move |address| (*address, host))
+            });
+            self.replace(found, &settings);
             let literal = self
                 .upstreams
                 .iter()
@@ -222,42 +238,40 @@ impl Backends {
             let unknown = known
                 .iter()
                 .any(|addresses| addresses.as_ref().is_none_or(Vec::is_empty));
-            let pause = settings.flags.resolve_every;
+            let pause = settings.resolve_every;
             tokio::time::sleep(if unknown { pause.min(EAGER) } else { pause }).await;
         }
     }
 
-    /// Keeps the backends whose address stays, starts to check the new ones.
-    fn replace(&self, known: &[Option<Vec<SocketAddr>>], settings: &Arc<Settings>) {
+    /// Takes these addresses for the backends, each with the name that led to it: keeps those that stay, starts to
+    /// check the new ones. Runs on a local set.
+    pub fn replace<'a>(&self, found: impl Iterator<Item = (SocketAddr, &'a str)>, settings: &Settings) {
         let before = self.current.get();
         let mut seen = BTreeSet::new();
         let mut after = Vec::new();
         let mut started = Vec::new();
-        for (upstream, addresses) in self.upstreams.iter().zip(known) {
-            for address in addresses.iter().flatten() {
-                if !seen.insert(*address) {
-                    continue;
-                }
-                let kept = before.iter().find(|backend| backend.address == *address);
-                after.push(kept.map_or_else(
-                    || {
-                        let backend = Arc::new(Backend::new(
-                            *address,
-                            upstream.host.clone(),
-                            settings.checks.len(),
-                        ));
-                        started.push(Arc::clone(&backend));
-                        backend
-                    },
-                    Arc::clone,
-                ));
+        for (address, host) in found {
+            if !seen.insert(address) {
+                continue;
             }
+            let kept = before.iter().find(|backend| backend.address == address);
+            after.push(kept.map_or_else(
+                || {
+                    let backend = Arc::new(Backend::new(address, host.to_owned(), settings.checks.len()));
+                    started.push(Arc::clone(&backend));
+                    backend
+                },
+                Arc::clone,
+            ));
         }
         if started.is_empty() && after.len() == before.len() {
             return;
         }
-        for backend in before.iter().filter(|backend| !seen.contains(&backend.address)) {
-            backend.gone.store(true, Ordering::Relaxed);
+        let left: Vec<_> = before
+            .iter()
+            .filter(|backend| !seen.contains(&backend.address))
+            .collect();
+        for backend in &left {
             log::info(
                 "backend left",
                 json!({ "backend": backend.name, "name": backend.host }),
@@ -273,10 +287,16 @@ impl Backends {
             }
         }
         self.current.set(after);
+        // Told last: whoever connects again finds the new ones.
+        for backend in left {
+            backend.gone.store(true, Ordering::Release);
+            backend.parting.notify_waiters();
+        }
     }
 }
 
-async fn look_up(upstream: &Upstream) -> std::io::Result<Vec<SocketAddr>> {
+/// The addresses that a name leads to, in order.
+pub async fn look_up(upstream: &Upstream) -> std::io::Result<Vec<SocketAddr>> {
     let found = tokio::net::lookup_host((upstream.host.as_str(), upstream.port)).await?;
     // The resolver's order changes from one look-up to the next; the set counts.
     Ok(found.collect::<BTreeSet<_>>().into_iter().collect())

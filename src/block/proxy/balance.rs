@@ -75,7 +75,7 @@ pub fn key(bytes: &[u8]) -> u64 {
 }
 
 /// Spreads every bit over all of them (the finalizer of `SplitMix64`).
-fn mix(value: u64) -> u64 {
+pub fn mix(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     value ^ (value >> 31)

@@ -15,6 +15,7 @@ use hyper::client::conn::http1::SendRequest;
 use tokio::time::Sleep;
 
 use super::exchange::Exchange;
+use super::shadow::Copying;
 use super::supervision::Flow;
 use super::upstream::{Line, Peer};
 use super::wire::WireBody;
@@ -67,6 +68,8 @@ pub struct Streamed {
     allowed: u64,
     progress: Rc<Cell<Progress>>,
     gate: Option<(Arc<Gate>, Pin<Box<Sleep>>)>,
+    /// Takes a copy for those who get one.
+    copying: Option<Copying>,
 }
 
 impl Streamed {
@@ -77,6 +80,28 @@ impl Streamed {
             allowed,
             progress,
             gate: None,
+            copying: None,
+        }
+    }
+
+    /// Has a copy taken as it comes.
+    pub fn copied(mut self, copying: Option<Copying>) -> Self {
+        self.copying = copying;
+        self
+    }
+
+    fn copy(&mut self, frame: &Frame<Bytes>) {
+        if let Some(data) = frame.data_ref()
+            && let Some(copying) = self.copying.take()
+        {
+            self.copying = copying.add(data);
+        }
+    }
+
+    fn is_sent(&mut self) {
+        self.progress.set(Progress::Sent);
+        if let Some(copying) = self.copying.take() {
+            copying.finish();
         }
     }
 
@@ -104,8 +129,9 @@ impl Streamed {
                 let length = frame.data_ref().map_or(0, |data| data.len() as u64);
                 if let Some(left) = self.allowed.checked_sub(length) {
                     self.allowed = left;
+                    self.copy(&frame);
                     if self.body.is_end_stream() {
-                        self.progress.set(Progress::Sent);
+                        self.is_sent();
                     }
                     Some(Ok(frame))
                 } else {
@@ -118,7 +144,7 @@ impl Streamed {
                 Some(Err(BodyError::Client(error)))
             }
             None => {
-                self.progress.set(Progress::Sent);
+                self.is_sent();
                 None
             }
         })

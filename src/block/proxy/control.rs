@@ -12,16 +12,17 @@ use futures_util::future::join_all;
 use hyper::Request;
 use hyper::body::Incoming;
 use prometheus_client::registry::Registry;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+use super::arms::{ArmMetrics, Arms};
 use super::backend::Backends;
 use super::certificate::Certificate;
+use super::direction::{Direction, Named};
 use super::metrics::{Counts, Metrics};
-use super::rotation;
 use super::settings::Settings;
+use super::shadow::Shadows;
 use super::worker::{Client, Message, Shared, Worker};
 use crate::block::catalogue::Error;
 use crate::block::signal::Termination;
@@ -51,8 +52,8 @@ impl Sockets {
     fn open(settings: &Settings) -> Result<Self, Error> {
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
-        for route in &settings.routes {
-            let listener = listen::bind(route.listen)?;
+        for address in &settings.listeners {
+            let listener = listen::bind(*address)?;
             addresses.push(
                 listener
                     .local_addr()
@@ -60,7 +61,7 @@ impl Sockets {
             );
             listeners.push(listener);
         }
-        let admin = listen::bind(settings.flags.admin)?;
+        let admin = listen::bind(settings.admin)?;
         Ok(Self {
             listeners,
             addresses,
@@ -72,28 +73,38 @@ impl Sockets {
     }
 }
 
-/// Runs the proxy until a signal ends it.
-pub async fn run(settings: Settings) -> Result<(), Error> {
+/// Passes requests on until a signal ends it.
+pub async fn run(settings: Settings, direction: Arc<dyn Direction>) -> Result<(), Error> {
     let mut termination = Termination::listen()?;
-    raise_file_limit();
+    runtime::raise_file_limit();
     let settings = Arc::new(settings);
-    let flags = &settings.flags;
-    let certificate = match &flags.certificate {
-        Some(folder) => Some(
-            Certificate::load(folder, flags.tls_minimum, flags.mode)
+    let certificate = match &settings.certificate {
+        Some((folder, minimum)) => Some(
+            Certificate::load(folder, *minimum, settings.mode)
                 .map_err(|error| Error::configuration(error.to_string()))?,
         ),
         None => None,
     };
     let sockets = Sockets::open(&settings)?;
     let backends: Vec<_> = settings
-        .routes
+        .groups
         .iter()
-        .map(|route| Arc::new(Backends::new(route.upstreams.clone())))
+        .map(|group| Arc::new(Backends::new(group.upstreams.clone())))
         .collect();
+    let arms = match &settings.arms {
+        Some(plan) => {
+            let shadows = plan
+                .tee
+                .map(|tee| Shadows::start(tee, &settings.groups, &backends));
+            Some(Arc::new(Arms::new(plan, &settings.groups, shadows.transpose()?)))
+        }
+        None => None,
+    };
     let shared = Arc::new(Shared {
         settings: Arc::clone(&settings),
         backends: backends.clone(),
+        arms: arms.clone(),
+        direction: Arc::clone(&direction),
         certificate: certificate
             .as_ref()
             .map(|certificate| Arc::clone(&certificate.pair)),
@@ -101,13 +112,20 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     let hands = (0..settings.workers)
         .map(|number| hire(number, Arc::clone(&shared)))
         .collect::<Result<Vec<_>, _>>()?;
-    for backends in &backends {
-        tokio::task::spawn_local(Arc::clone(backends).watch(Arc::clone(&settings)));
-    }
     let names = sockets.addresses.iter().map(ToString::to_string);
+    let groups: Vec<Named> = match arms {
+        Some(_) => {
+            let names = settings.groups.iter().map(|group| group.name.clone());
+            names.zip(backends).collect()
+        }
+        // The kernel may have chosen the port.
+        None => names.clone().zip(backends).collect(),
+    };
+    Arc::clone(&direction).watch(&groups, &settings);
     let metrics = Metrics {
         workers: hands.iter().map(|hand| Arc::clone(&hand.counts)).collect(),
-        backends: names.clone().zip(backends).collect(),
+        label: direction.label(),
+        backends: groups.clone(),
         certificate: shared.certificate.clone(),
     };
     if let Some(certificate) = certificate {
@@ -123,11 +141,24 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
 
     let draining = Arc::new(AtomicBool::new(false));
     let (end, ending) = watch::channel(false);
-    let side = tokio::spawn(administer(sockets.admin, metrics, Arc::clone(&draining), ending));
-    let signal = accept_until_told(sockets.listeners, &hands, flags.max_connections, &mut termination).await;
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(metrics));
+    if let Some(arms) = arms {
+        registry.register_collector(Box::new(ArmMetrics(arms)));
+    }
+    Arc::clone(&direction).register(&mut registry);
+    let administration = Administration {
+        registry,
+        groups,
+        direction,
+        draining: Arc::clone(&draining),
+    };
+    let side = tokio::spawn(administration.serve(sockets.admin, ending));
+    let most = settings.passing.max_connections;
+    let signal = accept_until_told(sockets.listeners, &hands, most, &mut termination).await;
     log::info("draining", json!({ "signal": signal }));
     draining.store(true, Ordering::Relaxed);
-    drain(hands, flags.drain).await;
+    drain(hands, settings.passing.drain).await;
     let _ = end.send(true);
     let _ = side.await;
     log::info("stopped", json!({}));
@@ -277,52 +308,36 @@ fn hand_over(hands: &[Hand], turn: usize, client: Client) {
     }
 }
 
-async fn administer(
-    listener: TcpListener,
-    metrics: Metrics,
+/// What the admin port shows.
+struct Administration {
+    registry: Registry,
+    groups: Vec<Named>,
+    direction: Arc<dyn Direction>,
     draining: Arc<AtomicBool>,
-    mut ending: watch::Receiver<bool>,
-) {
-    let backends = metrics.backends.clone();
-    let rotated: Vec<Arc<Backends>> = backends
-        .iter()
-        .map(|(_, backends)| Arc::clone(backends))
-        .collect();
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(metrics));
-    let readiness = move || {
-        if draining.load(Ordering::Relaxed) {
-            return Err("draining".to_owned());
-        }
-        match backends.iter().find(|(_, backends)| !backends.are_ready()) {
-            Some((address, backends)) => {
-                Err(format!("{address}: no backend of {} is ready", backends.names()))
-            }
-            None => Ok(()),
-        }
-    };
-    let answer = move |request: Request<Incoming>, client: SocketAddr| {
-        let reply = match rotation::answer(&request, client, &rotated) {
-            Some(reply) => reply,
-            None => admin::answer(request.method(), request.uri().path(), &registry, &readiness),
-        };
-        async move { reply }
-    };
-    let told = async move {
-        let _ = ending.wait_for(|told| *told).await;
-    };
-    server::serve(listener, answer, told, Duration::ZERO).await;
 }
 
-/// As many open files as the process may have: a connection takes two.
-fn raise_file_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current < limit.maximum {
-        let raised = Rlimit {
-            current: limit.maximum,
-            maximum: limit.maximum,
+impl Administration {
+    async fn serve(self, listener: TcpListener, mut ending: watch::Receiver<bool>) {
+        let answer = move |request: Request<Incoming>, client: SocketAddr| {
+            let reply = self.answer(&request, client);
+            async move { reply }
         };
-        // Where it stays, fewer connections are accepted at once.
-        let _ = setrlimit(Resource::Nofile, raised);
+        let told = async move {
+            let _ = ending.wait_for(|told| *told).await;
+        };
+        server::serve(listener, answer, told, Duration::ZERO).await;
+    }
+
+    fn answer(&self, request: &Request<Incoming>, client: SocketAddr) -> server::Reply {
+        if let Some(reply) = self.direction.answer(request, client, &self.groups) {
+            return reply;
+        }
+        let readiness = || {
+            if self.draining.load(Ordering::Relaxed) {
+                return Err("draining".to_owned());
+            }
+            self.direction.readiness(&self.groups)
+        };
+        admin::answer(request.method(), request.uri().path(), &self.registry, readiness)
     }
 }

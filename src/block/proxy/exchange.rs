@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderValue};
 use hyper::{Method, Request, Uri, Version};
 
+use super::arms::{Arm, Arms};
 use super::backend::{Backend, Occupied};
 use super::trace::TraceId;
 use super::worker::Connection;
@@ -23,6 +24,10 @@ pub struct Exchange {
     started: Instant,
     named: Option<Named>,
     backend: Option<Occupied>,
+    /// The arm that it was assigned to.
+    arm: Option<usize>,
+    /// The cookie that keeps the client at its arm, where it has yet to be set.
+    pub cookie: Option<HeaderValue>,
     /// The response's status; 0 until there is one.
     pub status: u16,
     /// Bytes of the response's body.
@@ -47,7 +52,7 @@ impl Exchange {
     /// A request begins.
     pub fn begin(connection: &Rc<Connection>, request: &Request<Incoming>) -> Self {
         connection.watched.begin();
-        let named = connection.worker.settings().access_log.then(|| Named {
+        let named = connection.worker.settings().passing.access_log.then(|| Named {
             method: request.method().clone(),
             uri: request.uri().clone(),
             host: request.headers().get(HOST).cloned(),
@@ -58,12 +63,43 @@ impl Exchange {
             started: Instant::now(),
             named,
             backend: None,
+            arm: None,
+            cookie: None,
             status: 0,
             sent: 0,
             is_whole: false,
             attempts: 0,
             trace: None,
         }
+    }
+
+    /// It goes to an arm.
+    pub fn assign(&mut self, arm: usize) {
+        self.arm = Some(arm);
+    }
+
+    /// The arm that it goes to.
+    pub fn arm(&self) -> Option<&Arm> {
+        self.connection.worker.arms()?.get(self.arm?)
+    }
+
+    /// The group whose backends it goes to.
+    pub fn group(&self) -> usize {
+        self.arm.unwrap_or(self.connection.route)
+    }
+
+    /// Whether the first arm may take what this one can't.
+    pub fn may_fall_back(&self) -> bool {
+        let arms = self.connection.worker.arms();
+        arms.is_some_and(Arms::falls_back) && self.arm.is_some_and(|arm| arm > 0)
+    }
+
+    /// Goes to the first arm instead.
+    pub fn fall_back(&mut self) {
+        if let Some(arm) = self.arm() {
+            arm.fell_back();
+        }
+        self.arm = Some(0);
     }
 
     /// Another backend is asked.
@@ -98,7 +134,9 @@ impl Exchange {
             };
             line.extend_from_slice(b"{\"time\":\"");
             log::Timestamp::now().append(line);
-            line.extend_from_slice(b"\",\"level\":\"info\",\"block\":\"proxy\",\"event\":\"request\"");
+            line.extend_from_slice(b"\",\"level\":\"info\",\"block\":\"");
+            line.extend_from_slice(log::block().as_bytes());
+            line.extend_from_slice(b"\",\"event\":\"request\"");
             text(line, "client", self.connection.client_name.as_bytes());
             text(line, "method", named.method.as_str().as_bytes());
             if let Some(host) = &named.host {
@@ -123,6 +161,9 @@ impl Exchange {
                 "microseconds",
                 u64::try_from(taken.as_micros()).unwrap_or(u64::MAX),
             );
+            if let Some(arm) = self.arm() {
+                text(line, "name", arm.name.as_bytes());
+            }
             if let Some(backend) = &self.backend {
                 text(line, "backend", backend.name.as_bytes());
             }
@@ -149,6 +190,9 @@ impl Drop for Exchange {
             self.status
         };
         worker.counts.request(status, taken);
+        if let Some(arm) = self.arm() {
+            arm.answered(status);
+        }
         if self.attempts > 1 {
             worker
                 .counts

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderValue, RETRY_AFTER, TE, UPGRADE,
-    VIA,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderValue, RETRY_AFTER, SET_COOKIE,
+    TE, UPGRADE, VIA,
 };
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
@@ -19,8 +19,11 @@ use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use super::balance;
 use super::body::{BackendBody, Gate, Passing, Progress, RequestBody, ResponseBody, Streamed};
 use super::exchange::Exchange;
-use super::headers::{self, TRACEPARENT, TRACESTATE, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO};
+use super::headers::{
+    self, TRACEPARENT, TRACESTATE, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_MOTIF_BACKEND,
+};
 use super::retry::{self, Failed, Next};
+use super::shadow::Copying;
 use super::supervision::at_least;
 use super::trace;
 use super::tunnel;
@@ -189,28 +192,37 @@ fn expects(headers: &HeaderMap) -> bool {
 
 async fn pass(exchange: &mut Exchange, mut request: Request<Incoming>) -> Result<Passed, Refusal> {
     let connection = Rc::clone(exchange.connection());
-    let settings = connection.worker.settings();
+    let passing = &connection.worker.settings().passing;
     let version = request.version();
     let host = check(&request)?;
+    if let Some(arms) = connection.worker.arms() {
+        let (arm, cookie) = arms.assign(request.headers());
+        exchange.assign(arm);
+        exchange.cookie = cookie;
+    }
     let upgrade = prepare(exchange, &mut request, host)?;
     let upgraded = upgrade.then(|| hyper::upgrade::on(&mut request));
     let declared = declared_length(&request);
-    if declared.is_some_and(|length| length > settings.max_body) {
+    if declared.is_some_and(|length| length > passing.max_body) {
         return Err(Refusal::TooLarge);
     }
     let progress = Rc::new(Cell::new(Progress::Sending));
     let expects = expects(request.headers());
     let idempotent = retry::is_idempotent(request.method());
     let work = async {
-        let outgoing = outgoing(request, declared, settings.max_body, &progress, upgrade).await?;
+        let copying = connection
+            .worker
+            .arms()
+            .and_then(|arms| arms.copy(&request, declared, upgrade));
+        let outgoing = outgoing(request, declared, passing.max_body, &progress, upgrade, copying).await?;
         send(exchange, &connection, outgoing, idempotent).await
     };
     let answered = if version == Version::HTTP_2 {
         // Several requests of one connection are in flight at once: each has a timer.
-        tokio::time::timeout(settings.request_timeout, work).await.ok()
+        tokio::time::timeout(passing.request_timeout, work).await.ok()
     } else {
         let now = connection.worker.clock.load(Ordering::Relaxed);
-        let deadline = now.saturating_add(at_least(settings.request_timeout));
+        let deadline = now.saturating_add(at_least(passing.request_timeout));
         connection.watched.until(deadline, work).await
     };
     let result = answered.unwrap_or(Err(Refusal::GatewayTimeout));
@@ -291,7 +303,7 @@ fn prepare(
     if let Some(host) = host {
         headers.insert(HOST, host);
     }
-    let trusted = connection.worker.settings().trust_forwarded;
+    let trusted = connection.worker.settings().passing.trust_forwarded;
     let client = if trusted {
         headers::joined(headers, &X_FORWARDED_FOR, &connection.client_value)
             .ok_or(Refusal::BadRequest("X-Forwarded-For is broken"))?
@@ -314,7 +326,7 @@ fn prepare(
     }
     // HTTP/1.1 requires it; what older clients, and some of HTTP/2, leave out is named after the backends.
     if !headers.contains_key(HOST) {
-        headers.insert(HOST, connection.worker.backends_name(connection.route));
+        headers.insert(HOST, connection.worker.backends_name(exchange.group()));
     }
     let mut parents = headers.get_all(&TRACEPARENT).iter();
     exchange.trace = match (parents.next(), parents.next()) {
@@ -366,6 +378,7 @@ async fn outgoing(
     allowed: u64,
     progress: &Rc<Cell<Progress>>,
     upgrade: bool,
+    copying: Option<Copying>,
 ) -> Result<Outgoing, Refusal> {
     let (head, body) = request.into_parts();
     let expects = expects(&head.headers);
@@ -373,6 +386,9 @@ async fn outgoing(
     let body = match declared {
         Some(0) => {
             progress.set(Progress::Sent);
+            if let Some(copying) = copying {
+                copying.send(None);
+            }
             RequestBody::Empty
         }
         Some(1..=REPLAYABLE) if !expects => {
@@ -380,10 +396,14 @@ async fn outgoing(
             let collected = Limited::new(body, limit).collect().await;
             let collected = collected.map_err(|_| Refusal::BadRequest("the request's body is broken"))?;
             progress.set(Progress::Sent);
-            RequestBody::Whole(collected.to_bytes())
+            let bytes = collected.to_bytes();
+            if let Some(copying) = copying {
+                copying.send(Some(bytes.clone()));
+            }
+            RequestBody::Whole(bytes)
         }
         _ => {
-            let mut streamed = Streamed::new(body, allowed, Rc::clone(progress));
+            let mut streamed = Streamed::new(body, allowed, Rc::clone(progress)).copied(copying);
             if expects {
                 let new = Arc::new(Gate::default());
                 streamed = streamed.behind(Arc::clone(&new));
@@ -411,7 +431,7 @@ async fn send(
 ) -> Result<(Response<BackendBody>, Rc<Peer>), Refusal> {
     let settings = connection.worker.settings();
     let mut retries = settings.retries;
-    let turn = connection.worker.turn(connection.route);
+    let turn = connection.worker.turn(exchange.group());
     let mut tried = Vec::new();
     let mut same: Option<Rc<Peer>> = None;
     let replayable = !matches!(outgoing.body, RequestBody::Stream(_));
@@ -421,7 +441,12 @@ async fn send(
             kept = None;
             peer
         } else {
-            let peer = match choose(connection, turn, &tried) {
+            let mut chosen = choose(connection, exchange.group(), turn, &tried);
+            if chosen.is_none() && exchange.may_fall_back() {
+                exchange.fall_back();
+                chosen = choose(connection, exchange.group(), turn, &tried);
+            }
+            let peer = match chosen {
                 Some(peer) => peer,
                 None if tried.is_empty() => return Err(Refusal::NoBackend),
                 None => {
@@ -436,7 +461,7 @@ async fn send(
         };
         let lease = match kept {
             Some(lease) => Ok(lease),
-            None => peer.connect(settings.connect_timeout).await,
+            None => peer.connect(settings.passing.connect_timeout).await,
         };
         let attempted = match lease {
             Ok(lease) => attempt(lease, outgoing, idempotent).await,
@@ -452,7 +477,8 @@ async fn send(
         let may = retry::Request {
             idempotent,
             replayable,
-            retries,
+            // The first arm is one more backend, whatever the retries.
+            retries: retries.max(u32::from(exchange.may_fall_back())),
         };
         match (retry::next(failed, may), again) {
             (Next::SameBackend, Some(again)) => {
@@ -461,8 +487,11 @@ async fn send(
             }
             (Next::AnotherBackend, Some(again)) => {
                 outgoing = again;
-                retries -= 1;
                 tried.push(peer.backend.address);
+                match retries.checked_sub(1) {
+                    Some(left) => retries = left,
+                    None => exchange.fall_back(),
+                }
             }
             (_, _) if failed == Failed::Connect => return Err(Refusal::BadGateway("no backend answered")),
             (_, _) => return Err(Refusal::BadGateway("the backend closed the connection")),
@@ -516,8 +545,13 @@ async fn attempt(
 }
 
 /// The backend whose turn it is, of those that were not tried.
-fn choose(connection: &Rc<Connection>, turn: usize, tried: &[std::net::SocketAddr]) -> Option<Rc<Peer>> {
-    connection.worker.with_peers(connection.route, |peers| {
+fn choose(
+    connection: &Rc<Connection>,
+    group: usize,
+    turn: usize,
+    tried: &[std::net::SocketAddr],
+) -> Option<Rc<Peer>> {
+    connection.worker.with_peers(group, |peers| {
         let candidates = peers
             .iter()
             .map(|peer| peer.backend.candidate(tried.contains(&peer.backend.address)));
@@ -552,6 +586,12 @@ fn finish(
         }
         headers.remove(CONTENT_LENGTH);
         tunnel::join(exchange.connection(), exchange.backend(), client, backend);
+    }
+    if let Some(cookie) = exchange.cookie.take() {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    if let Some(name) = exchange.arm().and_then(|arm| arm.revealed.clone()) {
+        response.headers_mut().insert(&X_MOTIF_BACKEND, name);
     }
     let (mut head, mut body) = response.into_parts();
     // Whatever the backend speaks, the proxy speaks HTTP/1.1 at least.

@@ -70,7 +70,9 @@ impl Counts {
 pub struct Metrics {
     /// One for each worker.
     pub workers: Vec<Arc<Counts>>,
-    /// One for each listener, with its address.
+    /// What the names of groups are.
+    pub label: &'static str,
+    /// One for each group, with its name.
     pub backends: Vec<(String, Arc<Backends>)>,
     /// The certificate in use.
     pub certificate: Option<Arc<Published<Pair>>>,
@@ -166,9 +168,9 @@ impl Collector for Metrics {
             None,
             MetricType::Gauge,
         )?;
-        for (listen, backends) in &self.backends {
+        for (group, backends) in &self.backends {
             for backend in backends.current.get().iter() {
-                let labels = [("listen", listen.as_str()), ("backend", backend.name.as_str())];
+                let labels = [(self.label, group.as_str()), ("backend", backend.name.as_str())];
                 ConstGauge::new(i64::from(backend.is_ready())).encode(up.encode_family(&labels)?)?;
             }
         }
@@ -178,9 +180,9 @@ impl Collector for Metrics {
             None,
             MetricType::Gauge,
         )?;
-        for (listen, backends) in &self.backends {
+        for (group, backends) in &self.backends {
             for backend in backends.current.get().iter() {
-                let labels = [("listen", listen.as_str()), ("backend", backend.name.as_str())];
+                let labels = [(self.label, group.as_str()), ("backend", backend.name.as_str())];
                 let number = i64::try_from(backend.load()).unwrap_or(i64::MAX);
                 ConstGauge::new(number).encode(load.encode_family(&labels)?)?;
             }
@@ -209,6 +211,7 @@ mod tests {
         workers[1].refused(431);
         let metrics = Metrics {
             workers,
+            label: "listen",
             backends: Vec::new(),
             certificate: None,
         };

@@ -11,8 +11,12 @@ mod worker;
 mod http;
 mod tunnel;
 
+mod arms;
+mod direction;
+mod shadow;
+
 mod balance;
-mod headers;
+pub mod headers;
 mod retry;
 mod trace;
 
@@ -31,18 +35,36 @@ mod metrics;
 mod published;
 mod rotation;
 
+pub use arms::{Plan, Sticky};
+pub use backend::{Backends, look_up};
+pub use balance::Balance;
+pub use balance::key as hash;
+pub use direction::{Absent, Direction, Named};
 pub use rotation::{PATH as ROTATION, Standing};
-pub use settings::Flags as Proxy;
+pub use settings::{Checking, Flags as Proxy, Group, Mode, Passing, Settings, Upstream, keep_apart};
+pub use shadow::Tee;
+pub use stream::Stream;
+
+use std::sync::Arc;
 
 use super::catalogue::{Block, Error, Outcome};
 use super::{log, runtime};
 
 impl Block for Proxy {
     fn run(self) -> Result<Outcome, Error> {
-        let settings = settings::Settings::new(self)?;
-        log::start("proxy");
-        let ended = runtime::single()?.block_on(control::run(settings));
-        log::flush();
-        ended.map(|()| Outcome::Done)
+        let settings = Settings::new(self)?;
+        serve("proxy", settings, Arc::new(direction::Listeners))
     }
+}
+
+/// Passes requests on as a block of this name, until a signal ends it.
+pub fn serve(
+    block: &'static str,
+    settings: Settings,
+    direction: Arc<dyn Direction>,
+) -> Result<Outcome, Error> {
+    log::start(block);
+    let ended = runtime::single()?.block_on(control::run(settings, direction));
+    log::flush();
+    ended.map(|()| Outcome::Done)
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use hyper::{Method, Request, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use super::backend::{Backend, Backends};
+use super::backend::Backend;
+use super::direction::Named;
 use crate::block::server::{Reply, text};
 
 /// The path of the rotation on the admin port; behind it `/ADDRESS`, and `?out=MILLISECONDS` to change it.
@@ -25,7 +26,7 @@ pub struct Standing {
 }
 
 /// Answers what is asked about the rotation; `None` where something else is asked.
-pub fn answer<B>(request: &Request<B>, client: SocketAddr, backends: &[Arc<Backends>]) -> Option<Reply> {
+pub fn answer<B>(request: &Request<B>, client: SocketAddr, groups: &[Named]) -> Option<Reply> {
     let rest = request.uri().path().strip_prefix(PATH)?;
     // Other containers of the network can reach this port too.
     if !client.ip().is_loopback() {
@@ -61,7 +62,7 @@ pub fn answer<B>(request: &Request<B>, client: SocketAddr, backends: &[Arc<Backe
         takes: true,
         in_flight: 0,
     };
-    for backends in backends {
+    for (_, backends) in groups {
         let current = backends.current.get();
         let of_address = current.iter().filter(|backend| backend.address.ip() == address);
         let found: Vec<&Arc<Backend>> = of_address.collect();

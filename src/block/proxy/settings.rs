@@ -6,8 +6,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::{ArgAction, Args, Parser, ValueEnum};
 
+use super::arms::Plan;
 use super::balance::Balance;
 use super::check::{Check, Rhythm, Spec};
 use crate::block::catalogue::Error;
@@ -74,6 +75,32 @@ pub struct Flags {
         default_value = "1.2"
     )]
     pub tls_minimum: Version,
+    #[command(flatten)]
+    pub checking: Checking,
+    /// How requests are spread over ready backends
+    #[arg(
+        long,
+        env = "MOTIF_BALANCE",
+        value_name = "BALANCE",
+        default_value = "round-robin"
+    )]
+    pub balance: Balance,
+    /// Other backends that are tried when one fails: any request that was not sent, an idempotent one that was not answered
+    #[arg(long, env = "MOTIF_RETRIES", value_name = "COUNT", default_value = "2")]
+    pub retries: u32,
+    /// Time between look-ups of the backends' names
+    #[arg(long, env = "MOTIF_RESOLVE_EVERY", value_name = "DURATION", default_value = "5s", value_parser = duration::parse_positive)]
+    pub resolve_every: Duration,
+    /// Address and port of /livez, /readyz and /metrics
+    #[arg(long, env = "MOTIF_ADMIN", value_name = "ADDRESS", default_value = "0.0.0.0:9901", value_parser = listen::parse)]
+    pub admin: SocketAddr,
+    #[command(flatten)]
+    pub passing: Passing,
+}
+
+// No comment for the documentation: clap would take it for the help of the block.
+#[derive(Debug, Clone, Args)]
+pub struct Checking {
     /// How a backend shows that it is ready: none, tcp[:PORT], http[:PORT][/PATH], https[:PORT][/PATH]; of several, all must pass
     #[arg(long, env = "MOTIF_CHECK", value_name = "CHECK", value_delimiter = ',', default_value = "tcp", action = ArgAction::Append)]
     pub check: Vec<Spec>,
@@ -106,23 +133,11 @@ pub struct Flags {
     /// A readiness probe that backends have to pass too, as `motif up` writes it: JSON
     #[arg(long, env = "MOTIF_PROBE", value_name = "JSON", value_delimiter = ';', action = ArgAction::Append)]
     pub probe: Vec<Question>,
-    /// How requests are spread over ready backends
-    #[arg(
-        long,
-        env = "MOTIF_BALANCE",
-        value_name = "BALANCE",
-        default_value = "round-robin"
-    )]
-    pub balance: Balance,
-    /// Other backends that are tried when one fails: any request that was not sent, an idempotent one that was not answered
-    #[arg(long, env = "MOTIF_RETRIES", value_name = "COUNT", default_value = "2")]
-    pub retries: u32,
-    /// Time between look-ups of the backends' names
-    #[arg(long, env = "MOTIF_RESOLVE_EVERY", value_name = "DURATION", default_value = "5s", value_parser = duration::parse_positive)]
-    pub resolve_every: Duration,
-    /// Address and port of /livez, /readyz and /metrics
-    #[arg(long, env = "MOTIF_ADMIN", value_name = "ADDRESS", default_value = "0.0.0.0:9901", value_parser = listen::parse)]
-    pub admin: SocketAddr,
+}
+
+// The same.
+#[derive(Debug, Clone, Args)]
+pub struct Passing {
     /// Time to connect to a backend (502)
     #[arg(long, env = "MOTIF_CONNECT_TIMEOUT", value_name = "DURATION", default_value = "2s", value_parser = duration::parse_positive)]
     pub connect_timeout: Duration,
@@ -218,17 +233,44 @@ impl FromStr for Route {
     }
 }
 
+/// The backends that requests can go to, as one whole: those of a listener, say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// What metrics call it.
+    pub name: String,
+    /// Where they are.
+    pub upstreams: Vec<Upstream>,
+}
+
 /// What the flags mean.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Every listener.
-    pub routes: Vec<Route>,
+    /// Where it listens. The place of a listener is that of its group, unless there are arms.
+    pub listeners: Vec<SocketAddr>,
+    /// What it passes on to.
+    pub groups: Vec<Group>,
+    /// Where the admin port is.
+    pub admin: SocketAddr,
+    /// What is passed on.
+    pub mode: Mode,
+    /// The folder of the certificate, and the oldest version of TLS.
+    pub certificate: Option<(PathBuf, Version)>,
     /// Every check that a backend has to pass; none of them: every backend is ready.
     pub checks: Vec<Check>,
+    /// How requests are spread over the backends of a group.
+    pub balance: Balance,
+    /// Other backends that are tried when one fails.
+    pub retries: u32,
+    /// Time between look-ups of names.
+    pub resolve_every: Duration,
     /// Threads that pass requests on.
     pub workers: usize,
-    /// The rest, as it was given.
-    pub flags: Flags,
+    /// Times and sizes, as they were given.
+    pub passing: Passing,
+    /// How requests are assigned to groups; `None` where each goes to the group of its listener.
+    pub arms: Option<Plan>,
+    /// Whether a connection ends when its backend leaves.
+    pub close_old: bool,
 }
 
 impl Settings {
@@ -255,78 +297,111 @@ impl Settings {
             }
             (None, true) => {}
         }
-        for (place, route) in routes.iter().enumerate() {
-            let listen = route.listen;
-            if routes[..place]
-                .iter()
-                .any(|other| listen::clash(other.listen, listen))
-            {
-                return Err(Error::configuration(format!("two listeners want `{listen}`")));
-            }
-            if listen::clash(flags.admin, listen) {
-                return Err(Error::configuration(format!(
-                    "`--admin` and a listener both want `{listen}`"
-                )));
-            }
-        }
-        if flags.max_header < 8192 {
-            return Err(Error::configuration("`--max-header` is below 8Ki"));
-        }
-        let path_is_plain =
-            flags.check_path.starts_with('/') && flags.check_path.bytes().all(|byte| byte.is_ascii_graphic());
-        if !path_is_plain {
-            return Err(Error::configuration(format!(
-                "`--check-path`: `{}` is not a path",
-                flags.check_path
-            )));
-        }
-        let specs = std::mem::take(&mut flags.check);
-        if specs.len() > 1 && specs.contains(&Spec::None) {
-            return Err(Error::configuration("`--check` is `none` and something else"));
-        }
-        let checks = checks(specs, &flags)?;
-        let workers = match usize::from(flags.workers) {
-            0 => runtime::cores(),
-            given => given,
-        };
+        let listeners: Vec<_> = routes.iter().map(|route| route.listen).collect();
+        keep_apart(&listeners, flags.admin)?;
+        flags.passing.check()?;
         Ok(Self {
-            routes,
-            checks,
-            workers,
-            flags,
+            listeners,
+            groups: routes
+                .into_iter()
+                .map(|route| Group {
+                    name: route.listen.to_string(),
+                    upstreams: route.upstreams,
+                })
+                .collect(),
+            admin: flags.admin,
+            mode: flags.mode,
+            certificate: flags.certificate.map(|folder| (folder, flags.tls_minimum)),
+            checks: flags.checking.checks()?,
+            balance: flags.balance,
+            retries: flags.retries,
+            resolve_every: flags.resolve_every,
+            workers: flags.passing.workers(),
+            passing: flags.passing,
+            arms: None,
+            close_old: false,
         })
     }
 }
 
-/// Every check, those that are typed first.
-fn checks(specs: Vec<Spec>, flags: &Flags) -> Result<Vec<Check>, Error> {
-    let rhythm = Rhythm {
-        every: flags.check_every,
-        timeout: flags.check_timeout,
-        failures: flags.check_failures,
-        successes: flags.check_successes,
-    };
-    let typed = specs.into_iter().filter_map(|spec| whole(spec, flags));
-    let mut checks: Vec<Check> = typed.filter_map(|spec| Check::typed(spec, rhythm)).collect();
-    for question in &flags.probe {
-        let check = Check::probe(question);
-        checks.push(check.map_err(|why| Error::configuration(format!("`--probe`: {why}")))?);
+/// Refuses listeners that want the same.
+pub fn keep_apart(listeners: &[SocketAddr], admin: SocketAddr) -> Result<(), Error> {
+    for (place, listen) in listeners.iter().copied().enumerate() {
+        if listeners[..place]
+            .iter()
+            .any(|other| listen::clash(*other, listen))
+        {
+            return Err(Error::configuration(format!("two listeners want `{listen}`")));
+        }
+        if listen::clash(admin, listen) {
+            return Err(Error::configuration(format!(
+                "`--admin` and a listener both want `{listen}`"
+            )));
+        }
     }
-    Ok(checks)
+    Ok(())
 }
 
-/// A check with what other flags say about it.
-fn whole(spec: Spec, flags: &Flags) -> Option<Spec> {
-    match spec {
-        Spec::None => None,
-        Spec::Tcp { port } => Some(Spec::Tcp {
-            port: port.or(flags.check_port),
-        }),
-        Spec::Http { tls, port, path } => Some(Spec::Http {
-            tls: tls || flags.check_scheme == Scheme::Https,
-            port: port.or(flags.check_port),
-            path: path.or_else(|| Some(flags.check_path.clone())),
-        }),
+impl Passing {
+    /// Refuses what makes no sense.
+    pub fn check(&self) -> Result<(), Error> {
+        if self.max_header < 8192 {
+            return Err(Error::configuration("`--max-header` is below 8Ki"));
+        }
+        Ok(())
+    }
+
+    /// Threads that pass requests on.
+    pub fn workers(&self) -> usize {
+        match usize::from(self.workers) {
+            0 => runtime::cores(),
+            given => given,
+        }
+    }
+}
+
+impl Checking {
+    /// Every check, those that are typed first.
+    pub fn checks(&self) -> Result<Vec<Check>, Error> {
+        let path_is_plain =
+            self.check_path.starts_with('/') && self.check_path.bytes().all(|byte| byte.is_ascii_graphic());
+        if !path_is_plain {
+            return Err(Error::configuration(format!(
+                "`--check-path`: `{}` is not a path",
+                self.check_path
+            )));
+        }
+        if self.check.len() > 1 && self.check.contains(&Spec::None) {
+            return Err(Error::configuration("`--check` is `none` and something else"));
+        }
+        let rhythm = Rhythm {
+            every: self.check_every,
+            timeout: self.check_timeout,
+            failures: self.check_failures,
+            successes: self.check_successes,
+        };
+        let typed = self.check.iter().cloned().filter_map(|spec| self.whole(spec));
+        let mut checks: Vec<Check> = typed.filter_map(|spec| Check::typed(spec, rhythm)).collect();
+        for question in &self.probe {
+            let check = Check::probe(question);
+            checks.push(check.map_err(|why| Error::configuration(format!("`--probe`: {why}")))?);
+        }
+        Ok(checks)
+    }
+
+    /// A check with what other flags say about it.
+    fn whole(&self, spec: Spec) -> Option<Spec> {
+        match spec {
+            Spec::None => None,
+            Spec::Tcp { port } => Some(Spec::Tcp {
+                port: port.or(self.check_port),
+            }),
+            Spec::Http { tls, port, path } => Some(Spec::Http {
+                tls: tls || self.check_scheme == Scheme::Https,
+                port: port.or(self.check_port),
+                path: path.or_else(|| Some(self.check_path.clone())),
+            }),
+        }
     }
 }
 
@@ -375,12 +450,9 @@ mod tests {
                 .chain(words)
                 .copied()
                 .collect();
-            let mut flags = Flags::try_parse_from(words).unwrap();
-            let specs = std::mem::take(&mut flags.check);
-            specs
-                .into_iter()
-                .filter_map(|spec| whole(spec, &flags))
-                .collect::<Vec<_>>()
+            let checking = Flags::try_parse_from(words).unwrap().checking;
+            let specs = checking.check.iter().cloned();
+            specs.filter_map(|spec| checking.whole(spec)).collect::<Vec<_>>()
         };
         assert_eq!(checks(&[]), [Spec::Tcp { port: None }]);
         assert_eq!(checks(&["--check=none"]), []);
@@ -464,9 +536,9 @@ mod tests {
         ])
         .unwrap();
         let shown: Vec<_> = settings
-            .routes
+            .groups
             .iter()
-            .map(|route| (route.listen.to_string(), route.upstreams.len()))
+            .map(|group| (group.name.clone(), group.upstreams.len()))
             .collect();
         assert_eq!(
             shown,

@@ -1,5 +1,6 @@
 //! Passes bytes both ways: a TCP connection, or a request's connection that changed its protocol.
 
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::net::TcpStream;
 
 use super::backend::Backend;
 use super::balance;
+use super::direction::Absent;
 use super::stream::Stream;
 use super::supervision::Phase;
 use super::upstream;
@@ -27,16 +29,30 @@ const BUFFER: usize = 16 * 1024;
 pub async fn pass(connection: &Rc<Connection>, mut client: Stream) {
     let worker = &connection.worker;
     let started = Instant::now();
-    let Some((backend, mut stream)) = connect(connection).await else {
-        log::warning("no backend", json!({ "client": connection.client_name }));
-        return;
+    let (backend, mut stream) = match connect(connection).await {
+        Ok(connected) => connected,
+        Err(failed) => {
+            let absent = Absent {
+                client: &connection.client_name,
+                failed,
+            };
+            return worker.direction().refuse(client, absent).await;
+        }
     };
     let _occupied = backend.occupy();
     connection
         .watched
         .enter(Phase::Tunnel, worker.clock.load(Ordering::Relaxed));
-    let copied = copy_bidirectional_with_sizes(&mut client, &mut stream, BUFFER, BUFFER).await;
-    if worker.settings().access_log {
+    let copy = copy_bidirectional_with_sizes(&mut client, &mut stream, BUFFER, BUFFER);
+    let copied = if worker.settings().close_old {
+        tokio::select! {
+            copied = copy => copied,
+            () = backend.leave() => Err(io::Error::other("the backend left")),
+        }
+    } else {
+        copy.await
+    };
+    if worker.settings().passing.access_log {
         let (received, sent) = *copied.as_ref().unwrap_or(&(0, 0));
         let error = copied.as_ref().err().map(ToString::to_string);
         log::info(
@@ -49,29 +65,32 @@ pub async fn pass(connection: &Rc<Connection>, mut client: Stream) {
     }
 }
 
-/// A connection to the backend whose turn it is, or to another one if that fails.
-async fn connect(connection: &Connection) -> Option<(Arc<Backend>, TcpStream)> {
+/// A connection to the backend whose turn it is, or to another one if that fails; or why there is none.
+async fn connect(connection: &Connection) -> Result<(Arc<Backend>, TcpStream), Vec<String>> {
     let settings = connection.worker.settings();
     let mut tried: Vec<SocketAddr> = Vec::new();
+    let mut failed = Vec::new();
     let turn = connection.worker.turn(connection.route);
     for _ in 0..=settings.retries {
-        let backend = connection.worker.with_peers(connection.route, |peers| {
+        let chosen = connection.worker.with_peers(connection.route, |peers| {
             let candidates = peers
                 .iter()
                 .map(|peer| peer.backend.candidate(tried.contains(&peer.backend.address)));
             balance::choose(settings.balance, candidates, turn, connection.client_key)
                 .map(|place| Arc::clone(&peers[place].backend))
-        })?;
+        });
+        let Some(backend) = chosen else { break };
         if !tried.is_empty() {
             connection.worker.counts.retries.fetch_add(1, Ordering::Relaxed);
         }
-        if let Ok(stream) = upstream::connect(&backend, settings.connect_timeout).await {
-            return Some((backend, stream));
+        match upstream::connect(&backend, settings.passing.connect_timeout).await {
+            Ok(stream) => return Ok((backend, stream)),
+            Err(error) => failed.push(format!("`{}`: {error}", backend.name)),
         }
         backend.suspect();
         tried.push(backend.address);
     }
-    None
+    Err(failed)
 }
 
 /// Joins a client and a backend that both changed the protocol, in a task of its own.

@@ -19,13 +19,15 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio_rustls::TlsAcceptor;
 
+use super::arms::Arms;
 use super::backend::Backends;
 use super::balance;
 use super::certificate::Pair;
+use super::direction::Direction;
 use super::http;
 use super::metrics::Counts;
 use super::published::Published;
-use super::settings::{Flags, Mode, Settings};
+use super::settings::{Mode, Settings};
 use super::stream::{Activity, Clock, Stream};
 use super::supervision::{Limits, Phase, Register, TICK, Watched};
 use super::tunnel;
@@ -42,8 +44,12 @@ const MOST_STREAMS: u32 = 256;
 pub struct Shared {
     /// What the flags say.
     pub settings: Arc<Settings>,
-    /// One for each listener.
+    /// One for each group.
     pub backends: Vec<Arc<Backends>>,
+    /// How requests are assigned to groups.
+    pub arms: Option<Arc<Arms>>,
+    /// What the block decides by itself.
+    pub direction: Arc<dyn Direction>,
     /// What TLS is spoken with.
     pub certificate: Option<Arc<Published<Pair>>>,
 }
@@ -85,11 +91,39 @@ pub struct Worker {
     http2: http2::Builder<Local>,
 }
 
-/// The backends of a listener as this worker knows them.
+/// The backends of a group as one thread knows them.
 #[derive(Default)]
-struct View {
+pub struct View {
     version: u64,
     peers: Vec<Rc<Peer>>,
+}
+
+impl View {
+    /// The backends now, with the connections to those that stayed.
+    pub fn peers(&mut self, backends: &Backends, clock: &Clock) -> &[Rc<Peer>] {
+        let version = backends.current.version();
+        if self.version != version {
+            let known = std::mem::take(&mut self.peers);
+            self.peers = backends
+                .current
+                .get()
+                .iter()
+                .map(|backend| {
+                    let same = known.iter().find(|peer| Arc::ptr_eq(&peer.backend, backend));
+                    same.map_or_else(|| Peer::new(Arc::clone(backend), Arc::clone(clock)), Rc::clone)
+                })
+                .collect();
+            self.version = version;
+        }
+        &self.peers
+    }
+
+    /// Closes connections that were not used for long.
+    pub fn sweep(&self) {
+        for peer in &self.peers {
+            peer.sweep();
+        }
+    }
 }
 
 /// A client's connection, as its requests see it.
@@ -130,8 +164,7 @@ impl<F: Future + 'static> Executor<F> for Local {
 impl Worker {
     /// A worker without connections.
     pub fn new(shared: Arc<Shared>, counts: Arc<Counts>) -> Rc<Self> {
-        let flags = &shared.settings.flags;
-        let header = usize::try_from(flags.max_header).unwrap_or(usize::MAX);
+        let header = usize::try_from(shared.settings.passing.max_header).unwrap_or(usize::MAX);
         let mut http1 = http1::Builder::new();
         http1
             .header_read_timeout(None)
@@ -159,8 +192,18 @@ impl Worker {
     }
 
     /// What the flags say.
-    pub fn settings(&self) -> &Flags {
-        &self.shared.settings.flags
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// How requests are assigned to groups.
+    pub fn arms(&self) -> Option<&Arms> {
+        self.shared.arms.as_deref()
+    }
+
+    /// What the block decides by itself.
+    pub fn direction(&self) -> &dyn Direction {
+        &*self.shared.direction
     }
 
     /// Whether the process ends.
@@ -168,39 +211,20 @@ impl Worker {
         self.draining.get() != 0
     }
 
-    /// The host that requests mean which name none: the first of the backends of their listener.
-    pub fn backends_name(&self, route: usize) -> HeaderValue {
-        self.shared.backends[route].authority.clone()
+    /// The host that requests mean which name none: the first of the backends of their group.
+    pub fn backends_name(&self, group: usize) -> HeaderValue {
+        self.shared.backends[group].authority.clone()
     }
 
-    /// A request's turn among those of its listener. It has one, however often it is sent.
-    pub fn turn(&self, route: usize) -> usize {
-        self.shared.backends[route].turn.fetch_add(1, Ordering::Relaxed)
+    /// A request's turn among those of its group. It has one, however often it is sent.
+    pub fn turn(&self, group: usize) -> usize {
+        self.shared.backends[group].turn.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Shows the backends of a listener.
-    pub fn with_peers<T>(&self, route: usize, show: impl FnOnce(&[Rc<Peer>]) -> T) -> T {
-        let backends = &self.shared.backends[route];
-        let version = backends.current.version();
+    /// Shows the backends of a group.
+    pub fn with_peers<T>(&self, group: usize, show: impl FnOnce(&[Rc<Peer>]) -> T) -> T {
         let mut views = self.views.borrow_mut();
-        let view = &mut views[route];
-        if view.version != version {
-            let known = std::mem::take(&mut view.peers);
-            view.peers = backends
-                .current
-                .get()
-                .iter()
-                .map(|backend| {
-                    let same = known.iter().find(|peer| Arc::ptr_eq(&peer.backend, backend));
-                    same.map_or_else(
-                        || Peer::new(Arc::clone(backend), Arc::clone(&self.clock)),
-                        Rc::clone,
-                    )
-                })
-                .collect();
-            view.version = version;
-        }
-        show(&view.peers)
+        show(views[group].peers(&self.shared.backends[group], &self.clock))
     }
 
     fn tick(&self) -> u32 {
@@ -213,14 +237,14 @@ impl Worker {
 
     /// Serves what it is sent, until it is told to drain and everything has ended or `drain` is over.
     pub async fn run(self: Rc<Self>, mut messages: mpsc::UnboundedReceiver<Message>) {
-        let flags = self.settings();
+        let passing = &self.settings().passing;
         let limits = Limits::new(
-            flags.header_timeout,
-            flags.idle_timeout,
-            flags.tunnel_timeout,
-            flags.stall_timeout,
+            passing.header_timeout,
+            passing.idle_timeout,
+            passing.tunnel_timeout,
+            passing.stall_timeout,
         );
-        let drain = flags.drain;
+        let drain = passing.drain;
         let sweeper = tokio::task::spawn_local(Rc::clone(&self).sweep(limits));
         while let Some(Message::Serve(client)) = messages.recv().await {
             self.tick();
@@ -249,9 +273,7 @@ impl Worker {
             tokio::time::sleep(TICK).await;
             self.register.sweep(limits, self.tick(), 0);
             for view in self.views.borrow().iter() {
-                for peer in &view.peers {
-                    peer.sweep();
-                }
+                view.sweep();
             }
         }
     }

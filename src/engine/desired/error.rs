@@ -50,6 +50,18 @@ pub enum Error {
     /// Two objects would have one name.
     #[error("two containers of the stack would both be called `{0}`")]
     Clash(String),
+    /// `--scale` leaves the range of a pod.
+    #[error("{count} replicas of `{pod}` are out of its range, {fewest} to {most}")]
+    OutOfRange {
+        /// The pod.
+        pod: Name,
+        /// As typed.
+        count: u32,
+        /// The fewest.
+        fewest: u32,
+        /// The most.
+        most: u32,
+    },
     /// `--scale` names no pod.
     #[error("the stack has no pod `{name}` to scale")]
     NoPod {
@@ -71,6 +83,7 @@ impl Error {
             Self::NamedUser { .. } => "say `user:` with the number of that user".to_owned(),
             Self::Udp { .. } => "make the service headless, or run one replica on the same port".to_owned(),
             Self::Clash(_) => "rename one of the pods or services".to_owned(),
+            Self::OutOfRange { .. } => "choose a number in it, or change `replicas` in the stack".to_owned(),
             Self::NoPod { known, .. } if known.is_empty() => "it has jobs only".to_owned(),
             Self::NoPod { known, .. } => format!("there are `{}`", known.join("`, `")),
         }

@@ -18,7 +18,8 @@ pub use probe::{probe_command, start_command};
 
 use super::labels::Role;
 use crate::stack::{self, EnvValue, Name, Restart, Stack, User};
-use service::{is_proxied, proxy, udp_ports};
+pub use service::is_proxied;
+use service::{proxy, udp_ports};
 use template::Template;
 
 /// The binary's path in every container that has it.
@@ -59,8 +60,22 @@ pub struct Surroundings<'a> {
     pub block_image: &'a Image,
     /// Whether files are copied into containers that say so, while they run.
     pub watches: bool,
+    /// Whether it is known what each image starts.
+    pub knows_programs: bool,
     /// Replicas that the command line asks for, by pod.
     pub scale: &'a BTreeMap<String, u32>,
+}
+
+impl Surroundings<'_> {
+    /// Whether it is known which program a container runs, so that `init` can be put in front of it.
+    fn knows_program(&self, container: &stack::Container) -> bool {
+        self.knows_programs || names_program(container)
+    }
+}
+
+/// Whether the stack itself says which program a container runs.
+pub fn names_program(container: &stack::Container) -> bool {
+    matches!(container.source, stack::Source::Block(_)) || container.command.command.is_some()
 }
 
 /// Turns a stack into the Docker objects that should be; or says everything that stands against it.
@@ -79,12 +94,21 @@ pub fn desire(stack: &Stack, surroundings: &Surroundings) -> Result<Desired, Vec
             .collect(),
     };
     let mut errors = Vec::new();
-    for name in surroundings.scale.keys() {
-        if stack.pod(name).is_none() {
-            errors.push(Error::NoPod {
+    for (name, &count) in surroundings.scale {
+        match stack.pod(name) {
+            None => errors.push(Error::NoPod {
                 name: name.clone(),
                 known: stack.pods().iter().map(|pod| pod.name.to_string()).collect(),
-            });
+            }),
+            Some(pod) if pod.range.is_some() && !(pod.replicas..=pod.most()).contains(&count) => {
+                errors.push(Error::OutOfRange {
+                    pod: pod.name.clone(),
+                    count,
+                    fewest: pod.replicas,
+                    most: pod.most(),
+                });
+            }
+            Some(_) => {}
         }
     }
     for pod in stack.pods() {

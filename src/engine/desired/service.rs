@@ -10,7 +10,7 @@ use crate::engine::labels::Role;
 use crate::stack::{self, Action, Affinity, Probe, Probes, Protocol, Service, Stack};
 
 /// Whether a service needs a proxy: Docker's names know neither readiness nor another port.
-pub(super) fn is_proxied(service: &Service, replicas: u32) -> bool {
+pub fn is_proxied(service: &Service, replicas: u32) -> bool {
     let moves_a_port = || service.ports.iter().any(|port| port.port != port.target);
     !service.headless && (replicas != 1 || moves_a_port())
 }
@@ -63,7 +63,7 @@ pub(super) fn proxy(
         arguments.push("--forward".to_owned());
         arguments.push(format!("{}={}:{}", port.port, group_alias(service), port.target));
     }
-    arguments.extend(checks(pod));
+    arguments.extend(checks(pod, surroundings));
     arguments.push(format!("--resolve-every={}", duration(resolve_every(pod))));
     if service.affinity == Affinity::Client {
         arguments.extend(["--balance".to_owned(), "client".to_owned()]);
@@ -137,7 +137,7 @@ pub(super) fn answer_port(spec: &stack::PodSpec, container: &stack::Container) -
 
 /// The proxy's checks of its backends: the readiness of every container, as for a cluster's service, else whether a
 /// connection opens.
-fn checks(pod: &stack::Pod) -> Vec<String> {
+fn checks(pod: &stack::Pod, surroundings: &Surroundings) -> Vec<String> {
     let questions: Vec<String> = pod
         .spec
         .containers
@@ -149,6 +149,10 @@ fn checks(pod: &stack::Pod) -> Vec<String> {
                 .as_ref()
                 .or(container.probes.startup.as_ref())?;
             let asked = match answer_port(&pod.spec, container) {
+                // Nobody can be asked for what a command would say.
+                Some(_) if !surroundings.knows_program(container) => {
+                    return (!matches!(probe.action, Action::Exec { .. })).then(|| question(probe));
+                }
                 None => probe.clone(),
                 Some(port) => Probe {
                     action: Action::Http {

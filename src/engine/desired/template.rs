@@ -224,10 +224,10 @@ impl<'a> Template<'a> {
                 .services_of(self.name)
                 .any(|service| is_proxied(service, self.count))
         };
-        let answers_on = answer_port(self.spec, container).filter(|_| is_behind_a_proxy());
-        let watched = container.role != stack::Role::Init
-            && (keeps_restarts(&container.probes) || answers_on.is_some());
-        if container.role != stack::Role::Init && keeps_restarts(&container.probes) {
+        let may_watch = container.role != stack::Role::Init && self.surroundings.knows_program(container);
+        let answers_on = answer_port(self.spec, container).filter(|_| may_watch && is_behind_a_proxy());
+        let watched = may_watch && (keeps_restarts(&container.probes) || answers_on.is_some());
+        if may_watch && keeps_restarts(&container.probes) {
             let (name, volume) = self.restarts(container, index);
             mounts.push(Mount {
                 volume: name.clone(),

@@ -24,6 +24,10 @@ fn stack(text: &str) -> Stack {
 }
 
 fn desired(text: &str, user: &str) -> Result<Desired, Vec<Error>> {
+    scaled(text, user, &BTreeMap::new())
+}
+
+fn scaled(text: &str, user: &str, scale: &BTreeMap<String, u32>) -> Result<Desired, Vec<Error>> {
     let stack = stack(text);
     let containers = stack.pods().iter().flat_map(|pod| {
         let containers = pod.spec.containers.iter();
@@ -31,9 +35,10 @@ fn desired(text: &str, user: &str) -> Result<Desired, Vec<Error>> {
     });
     let surroundings = Surroundings {
         watches: false,
+        knows_programs: true,
         images: &containers.collect(),
         block_image: &image("65532:65532"),
-        scale: &BTreeMap::new(),
+        scale,
     };
     desire(&stack, &surroundings)
 }
@@ -286,4 +291,24 @@ pods:
     assert_eq!(one.len(), 1);
     assert!(one[0].starts_with("shop-web-conf-"), "{one:?}");
     assert_ne!(one, two);
+}
+
+#[test]
+fn of_a_range_the_fewest_run_and_only_its_numbers_can_be_chosen() {
+    let text = "
+pods:
+  web:
+    replicas: { min: 2, max: 3 }
+    containers: { app: { image: 'app:1', resources: { cpu: 100m } } }
+";
+    assert_eq!(desired(text, "101").unwrap().replicas.len(), 2);
+    let to = |count| scaled(text, "101", &BTreeMap::from([("web".to_owned(), count)]));
+    assert_eq!(to(3).unwrap().replicas.len(), 3);
+    for count in [0, 1, 4] {
+        let errors = to(count).unwrap_err();
+        assert_eq!(
+            errors[0].to_string(),
+            format!("{count} replicas of `web` are out of its range, 2 to 3")
+        );
+    }
 }

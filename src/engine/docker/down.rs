@@ -145,6 +145,9 @@ impl Docker {
     /// Carries out a removal.
     pub async fn down(&self, removal: Removal, grace: Option<i32>, events: &Events) -> Result<(), Error> {
         let ending = Ending { grace, removes: true };
+        if let Some(network) = &removal.network {
+            self.remove_helpers(network).await?;
+        }
         self.end_in_stages(removal.stages, ending, events).await?;
         let name = removal.network.as_deref().unwrap_or_default();
         let networks = removal.network_ids.iter();

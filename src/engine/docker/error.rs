@@ -6,6 +6,7 @@ use hyper::body::Incoming;
 
 use super::ConnectionError;
 use super::build::{BuildError, ContextError};
+use super::registry::{CredentialsError, RegistryError};
 use crate::engine::binary::{self, BinaryError};
 use crate::engine::why::ContainerFailure;
 use crate::engine::{desired, plan, secrets};
@@ -84,6 +85,12 @@ pub enum Error {
     /// The build context that is watched can't be read.
     #[error("failed to watch a build context")]
     Watch(#[from] ContextError),
+    /// A registry refuses, or has no such image.
+    #[error(transparent)]
+    Registry(Box<RegistryError>),
+    /// What a registry is to be shown can't be had.
+    #[error(transparent)]
+    Credentials(Box<CredentialsError>),
     /// A secret has no value.
     #[error(transparent)]
     Secret(Box<secrets::Error>),
@@ -128,6 +135,12 @@ impl From<desired::Error> for Error {
 impl From<plan::Error> for Error {
     fn from(error: plan::Error) -> Self {
         Self::Plan(Box::new(error))
+    }
+}
+
+impl From<CredentialsError> for Error {
+    fn from(error: CredentialsError) -> Self {
+        Self::Credentials(Box::new(error))
     }
 }
 
@@ -267,6 +280,8 @@ impl Error {
             )),
             Self::Connection(error) => error.hint(),
             Self::Binary(error) => error.hint(),
+            Self::Registry(error) => error.hint(),
+            Self::Credentials(error) => error.hint(),
             Self::Build(error) => error.hint(),
             Self::OtherPlatform { engine, .. } => Some(format!(
                 "set `{}` to a static `{engine}` program of the same version",

@@ -21,7 +21,7 @@ use crate::engine::desired::{
 use crate::engine::labels;
 use crate::engine::observed::{Observed, Status};
 use crate::engine::plan::{self, Action, ImageAction, ImageStep, Plan, Wishes};
-use crate::engine::secrets::Secrets;
+use crate::engine::secrets::{Missing, Secrets};
 use crate::engine::{Events, Work};
 use crate::stack::{self, Name, Protocol, Publish, Source, Stack};
 
@@ -127,6 +127,7 @@ impl Prepared {
             .iter()
             .find(|found| found.name.as_str() == job)?;
         let surroundings = Surroundings {
+            knows_programs: true,
             watches: false,
             images: &self.images,
             block_image: &self.block_image,
@@ -198,8 +199,13 @@ impl Docker {
         let one = |error| vec![error];
         let stack = request.stack;
         let now = OffsetDateTime::now_utc();
+        let missing = if request.is_dry {
+            Missing::Imagine
+        } else {
+            Missing::Make
+        };
         let secrets =
-            Secrets::load(stack, request.project, now, !request.is_dry).map_err(|error| one(error.into()))?;
+            Secrets::load(stack, request.project, now, missing).map_err(|error| one(error.into()))?;
         let binary = Binary::running().map_err(|error| one(error.into()))?;
         let (images, block_image, mut observed) = tokio::try_join!(
             self.images(request, &secrets, events),
@@ -208,6 +214,7 @@ impl Docker {
         )?;
         let binary_volume = binary.volume();
         let surroundings = Surroundings {
+            knows_programs: true,
             watches: request.watches,
             images: &images,
             block_image: &block_image,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::probe::{Probe, probe};
-use super::{At, Context, expansion, image};
+use super::{At, Context, Sidecars, expansion, image};
 use crate::stack::{self, EnvValue, Protocol, Role, SecurityLevel, Source};
 
 /// A container.
@@ -171,7 +171,8 @@ pub fn container(
         name: container.name.to_string(),
         image: image.reference,
         image_pull_policy: image.pull_policy,
-        restart_policy: (container.role == Role::Sidecar).then_some("Always"),
+        restart_policy: (container.role == Role::Sidecar && context.options.sidecars == Sidecars::Native)
+            .then_some("Always"),
         command: container.command.command.as_ref().map(words),
         args,
         working_dir: container.directory.clone(),

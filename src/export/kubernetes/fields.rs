@@ -1,44 +1,20 @@
 //! What each field of a stack becomes on a cluster: the ground of the report and of `docs/export.md`.
 
 use crate::export::Field;
-use crate::export::Verdict::{Approximated, Dropped, Kept};
+use crate::export::report::{approximated, dropped, kept};
 
-/// A row that no line of a report is made from.
-const fn kept(path: &'static str, when: &'static str, becomes: &'static str, why: &'static str) -> Field {
-    Field {
-        path,
-        when,
-        verdict: Kept,
-        becomes,
-        why,
-    }
-}
-
-const fn approximated(
-    path: &'static str,
-    when: &'static str,
-    becomes: &'static str,
-    why: &'static str,
-) -> Field {
-    Field {
-        path,
-        when,
-        verdict: Approximated,
-        becomes,
-        why,
-    }
-}
-
-const fn dropped(path: &'static str, when: &'static str, why: &'static str) -> Field {
-    Field {
-        path,
-        when,
-        verdict: Dropped,
-        becomes: "nothing",
-        why,
-    }
-}
-
+pub const CHART_UNUSED: Field = kept(
+    "parameters.<parameter>",
+    "with `--helm`, where no object depends on it",
+    "nothing",
+    "the chart doesn't ask for it",
+);
+pub const CHART_FIXED: Field = approximated(
+    "parameters.<parameter>",
+    "with `--helm`, where no template says what it does",
+    "its value at the export",
+    "a value of a chart makes a scalar, or what comes and goes with it",
+);
 pub const HOSTNAME: Field = dropped(
     "pods.<pod>.hostname",
     "with `stable: true`",
@@ -76,8 +52,55 @@ pub const SHARED_CLAIM: Field = approximated(
 );
 pub const PUBLISH: Field = dropped(
     "services.<service>.publish",
-    "",
-    "a `ClusterIP` service is reached from inside the cluster only",
+    "on a loopback address",
+    "there is no machine of yours: `kubectl port-forward` reaches it",
+);
+pub const PUBLISH_REQUESTS: Field = approximated(
+    "services.<service>.publish",
+    "to the world, of a port named `http…` or `grpc…`, or that a probe asks by HTTP",
+    "`Ingress`; with `--gateway` an `HTTPRoute`",
+    "the controller listens on ports of its own; `--domain` gives each service a host of its name, or one for each of several such ports",
+);
+pub const PUBLISH_GRPC: Field = approximated(
+    "services.<service>.publish",
+    "to the world, of a port named `grpc…`, without `--gateway`",
+    "`Ingress`, and `appProtocol` of the `Service`",
+    "an Ingress can't say which protocol is spoken behind it",
+);
+pub const PUBLISH_UNNAMED: Field = dropped(
+    "services.<service>.publish",
+    "to the world, one of several for requests, without `--domain`",
+    "nothing tells their requests apart",
+);
+pub const PUBLISH_BYTES: Field = approximated(
+    "services.<service>.publish",
+    "to the world, of any other port",
+    "`Service` with `type: LoadBalancer`",
+    "the cluster gives it an address, where it can",
+);
+pub const FRONT_AFFINITY: Field = approximated(
+    "services.<service>.affinity",
+    "`client`, published to the world for requests",
+    "`sessionAffinity: ClientIP`, for clients in the cluster",
+    "to the service all requests from outside come from the controller",
+);
+pub const OPEN: Field = kept(
+    "pods.<pod>.egress",
+    "absent",
+    "a `NetworkPolicy` that lets it dial anything",
+    "other pods let it in on the ports of their services",
+);
+pub const SIDECAR: Field = approximated(
+    "pods.<pod>.containers.<container>.role",
+    "`sidecar`, with `--sidecars main`",
+    "`containers`, before the main ones",
+    "it starts and stops with them, after all init containers, and a job doesn't end while it runs",
+);
+pub const PROMISE: Field = approximated(
+    "promises",
+    "of requests to a service whose replicas go away meanwhile",
+    "a `Service` that tries no other replica",
+    "on Docker the proxy before several replicas tries another one when a connection fails",
 );
 pub const HEADLESS_AFFINITY: Field = dropped(
     "services.<service>.affinity",
@@ -101,7 +124,19 @@ pub const SECRET_FILES: Field = kept(
     "secrets.<secret>.files",
     "",
     "a reference to a `Secret`",
-    "values are never exported; the `Secret` has to be made",
+    "values aren't exported; the `Secret` has to be made",
+);
+pub const SECRET_VALUES: Field = kept(
+    "secrets.<secret>.files",
+    "with `--include-secrets`",
+    "`Secret`",
+    "its values are in the output; files of it are for their owner alone",
+);
+pub const CERTIFICATE_VALUES: Field = kept(
+    "secrets.<secret>.certificate",
+    "with `--include-secrets`, when `motif up` has made it",
+    "`Secret` of the type `kubernetes.io/tls`",
+    "its values are in the output; clients don't trust it",
 );
 pub const SECRET_CERTIFICATE: Field = kept(
     "secrets.<secret>.certificate",
@@ -126,6 +161,14 @@ pub const FIELDS: &[Field] = &[
         "its value, wherever it is used",
         "`--set` chooses it at export",
     ),
+    kept(
+        "parameters.<parameter>",
+        "with `--helm`",
+        "a value of the chart, with its rules in `values.schema.json`",
+        "",
+    ),
+    CHART_UNUSED,
+    CHART_FIXED,
     kept("parameters.<parameter>.type", "", "checked before the export", ""),
     kept(
         "parameters.<parameter>.default",
@@ -152,6 +195,12 @@ pub const FIELDS: &[Field] = &[
         "more than one: spread over nodes, and a `PodDisruptionBudget` that lets one go at a time",
     ),
     kept(
+        "pods.<pod>.replicas.min, max, cpu, memory",
+        "",
+        "`HorizontalPodAutoscaler`; no `replicas`",
+        "needs the cluster's metrics server",
+    ),
+    kept(
         "pods.<pod>.stable",
         "`true`",
         "`StatefulSet` and its headless `Service`",
@@ -169,6 +218,13 @@ pub const FIELDS: &[Field] = &[
     ),
     kept("pods.<pod>.grace", "", "`terminationGracePeriodSeconds`", ""),
     AFTER,
+    kept(
+        "pods.<pod>.egress",
+        "",
+        "`NetworkPolicy`: it dials what is declared, and is dialled by who declares it, on the ports of its services",
+        "enforced where the cluster's network does; names are always resolved; what is published is open to all",
+    ),
+    OPEN,
     DURATION,
     kept("pods.<pod>.containers.<container>.image", "", "`image`", ""),
     BUILD,
@@ -197,6 +253,7 @@ pub const FIELDS: &[Field] = &[
         "`initContainers` with `restartPolicy: Always`, in the order written",
         "needs Kubernetes 1.29",
     ),
+    SIDECAR,
     kept(
         "pods.<pod>.containers.<container>.command",
         "",
@@ -473,6 +530,10 @@ pub const FIELDS: &[Field] = &[
     ),
     HEADLESS_TARGET,
     PUBLISH,
+    PUBLISH_REQUESTS,
+    PUBLISH_GRPC,
+    PUBLISH_UNNAMED,
+    PUBLISH_BYTES,
     kept(
         "services.<service>.affinity",
         "",
@@ -480,6 +541,7 @@ pub const FIELDS: &[Field] = &[
         "",
     ),
     HEADLESS_AFFINITY,
+    FRONT_AFFINITY,
     kept("services.<service>.headless", "", "`clusterIP: None`", ""),
     JOB,
     kept("jobs.<job>.completions", "", "`completions`", ""),
@@ -497,11 +559,15 @@ pub const FIELDS: &[Field] = &[
     kept("jobs.<job>.concurrency", "", "`concurrencyPolicy`", ""),
     kept("jobs.<job>.restart", "", "`restartPolicy`", ""),
     kept(
-        "jobs.<job>.hostname, shareProcesses, grace, after, containers, volumes",
+        "jobs.<job>.hostname, shareProcesses, grace, after, egress, containers, volumes",
         "",
         "as of a pod",
         "",
     ),
     SECRET_FILES,
+    SECRET_VALUES,
     SECRET_CERTIFICATE,
+    CERTIFICATE_VALUES,
+    kept("promises", "", "nothing", "it serves `verify` alone"),
+    PROMISE,
 ];

@@ -1,10 +1,11 @@
 //! Names the images of builds and blocks for a cluster, and says how they get there.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::shell::quoted;
 use super::{At, Context, Error, Options, fields};
-use crate::stack::{self, Build, Name, SecretSource, Source, Stack};
+use crate::export::shell::quoted;
+use crate::stack::{self, Build, Name, Place, SecretSource, Source, Stack};
 
 /// An image as a cluster is to get it.
 pub struct Image {
@@ -21,7 +22,7 @@ pub fn image(context: &mut Context, at: &At, pod: &Name, container: &stack::Cont
     let (reference, making, row, at) = match &container.source {
         Source::Image(reference) => {
             return Image {
-                reference: reference.to_string(),
+                reference: options.pinned(reference.to_string()),
                 pull_policy: None,
             };
         }
@@ -38,9 +39,9 @@ pub fn image(context: &mut Context, at: &At, pod: &Name, container: &stack::Cont
     match context.images.get(&reference) {
         None => {
             let (message, remedy) = match &options.registry {
-                Some(_) => (
+                Some(registry) => (
                     "has to be in the registry",
-                    format!("{making}docker push {reference}"),
+                    format!("motif push --registry {registry} --tag {}", options.tag),
                 ),
                 None => (
                     "has to be on every node, and is never pulled",
@@ -49,7 +50,10 @@ pub fn image(context: &mut Context, at: &At, pod: &Name, container: &stack::Cont
                     ),
                 ),
             };
-            context.say(row, &at, format!("the image `{reference}` {message}"), remedy);
+            // One whose digest is known is there.
+            if !options.pins.contains_key(&reference) {
+                context.say(row, &at, format!("the image `{reference}` {message}"), remedy);
+            }
             context
                 .images
                 .insert(reference.clone(), (container.source.clone(), at.place.clone()));
@@ -65,8 +69,105 @@ pub fn image(context: &mut Context, at: &At, pod: &Name, container: &stack::Cont
         Some(_) => {}
     }
     Image {
-        reference,
+        reference: options.pinned(reference),
         pull_policy: options.registry.is_none().then_some("Never"),
+    }
+}
+
+/// An image that has to be in a registry before a cluster can run the stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published<'a> {
+    /// Its name there.
+    pub reference: String,
+    /// What makes it.
+    pub origin: Origin<'a>,
+}
+
+/// What makes an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// This program.
+    Block,
+    /// A build.
+    Build {
+        /// The pod or job that it is for.
+        pod: &'a Name,
+        /// The container that it is for.
+        container: &'a Name,
+        /// What to build.
+        build: &'a Build,
+    },
+}
+
+/// The images that have to be in a registry, each once, under the names that an export writes: the builds, and the
+/// block image, which a Compose file needs even where no container is a block.
+///
+/// # Errors
+///
+/// When two builds would have one name.
+pub fn published<'a>(stack: &'a Stack, options: &Options) -> Result<Vec<Published<'a>>, Vec<Error>> {
+    let mut found: Vec<(Published<'a>, &Place)> = Vec::new();
+    let mut errors = Vec::new();
+    for (pod, container) in containers(stack) {
+        let Source::Build(build) = &container.source else {
+            continue;
+        };
+        let origin = Origin::Build {
+            pod,
+            container: &container.name,
+            build,
+        };
+        let reference = built(options, stack.name(), pod, &container.name);
+        match found.iter().find(|(known, _)| known.reference == reference) {
+            None => found.push((Published { reference, origin }, &container.place)),
+            Some((_, other)) => errors.push(Error::Collision {
+                kind: "image",
+                name: reference,
+                place: container.place.clone(),
+                other: (*other).clone(),
+            }),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let block = Published {
+        reference: block(options).0,
+        origin: Origin::Block,
+    };
+    let builds = found.into_iter().map(|(published, _)| published);
+    Ok(builds.chain([block]).collect())
+}
+
+/// The names of all images that an export writes, but those that have a digest already.
+pub fn references(stack: &Stack, options: &Options) -> BTreeSet<String> {
+    containers(stack)
+        .map(|(pod, container)| match &container.source {
+            Source::Image(reference) => reference.to_string(),
+            Source::Block(_) => block(options).0,
+            Source::Build(_) => built(options, stack.name(), pod, &container.name),
+        })
+        .filter(|reference| !reference.contains('@'))
+        .collect()
+}
+
+fn containers(stack: &Stack) -> impl Iterator<Item = (&Name, &stack::Container)> {
+    let pods = stack.pods().iter().map(|pod| (&pod.name, &pod.spec));
+    let jobs = stack.jobs().iter().map(|job| (&job.name, &job.spec));
+    pods.chain(jobs)
+        .flat_map(|(pod, spec)| spec.containers.iter().map(move |container| (pod, container)))
+}
+
+/// Digests of images, by their names.
+pub type Pins = BTreeMap<String, String>;
+
+impl Options {
+    /// A name with its digest, where that is known.
+    fn pinned(&self, reference: String) -> String {
+        match self.pins.get(&reference) {
+            Some(digest) => format!("{reference}@{digest}"),
+            None => reference,
+        }
     }
 }
 

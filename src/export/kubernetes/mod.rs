@@ -1,18 +1,18 @@
 //! Turns a stack into objects that a cluster accepts as they are.
 
+mod autoscaler;
 mod config;
 mod container;
 mod expansion;
 mod fields;
+mod front;
 mod image;
+mod network;
 mod object;
 mod pod;
 mod probe;
 mod secret;
 mod service;
-mod shell;
-#[cfg(test)]
-mod tests;
 mod text;
 mod volume;
 mod workload;
@@ -20,17 +20,24 @@ mod workload;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use expansion::literal;
 #[cfg(test)]
 pub use fields::FIELDS;
+pub use fields::{CHART_FIXED, CHART_UNUSED};
+pub use image::{Origin, Pins, Published, published, references};
+use network::Edges;
 pub use object::Object;
 use object::{Content, Labels, Metadata};
-pub use text::{Form, is_ours};
+pub use pod::CONFIG_HASH;
+pub use text::{Form, TextError};
 
 use super::{Field, Report, ReportLine};
 use crate::stack::{Name, Place, Source, Stack};
 
+pub use secret::SecretValues;
+
 /// What an export leaves open in the stack.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The namespace of every object; default: the one that they are applied to.
     pub namespace: Option<Name>,
@@ -42,6 +49,38 @@ pub struct Options {
     pub block_image: String,
     /// The version of this program: the tag of its block image in a registry.
     pub version: String,
+    /// Digests that images are pinned to, by their names.
+    pub pins: Pins,
+    /// What hosts of published services end with.
+    pub domain: Option<String>,
+    /// The gateway that requests come by; default: an ingress controller.
+    pub gateway: Option<Gateway>,
+    /// The class of ingresses; default: the cluster's.
+    pub ingress_class: Option<String>,
+    /// Where sidecars stand.
+    pub sidecars: Sidecars,
+    /// Values of secrets that are to be exported; the others are referred to.
+    pub secrets: SecretValues,
+}
+
+/// A gateway of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Gateway {
+    /// Its namespace; default: that of the objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+/// Where sidecars stand in a pod.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sidecars {
+    /// Init containers that go on, as of Kubernetes 1.29.
+    #[default]
+    Native,
+    /// Before the main containers, for what is older.
+    Main,
 }
 
 /// The objects of a stack, and what to know of them.
@@ -109,6 +148,8 @@ pub fn export(stack: &Stack, options: &Options) -> Result<Export, Vec<Error>> {
         report: Report::default(),
         errors: Vec::new(),
         images: BTreeMap::new(),
+        edges: Edges::of(stack),
+        requests: front::count(stack),
     };
     let mut objects = Objects::default();
     for pod in stack.pods() {
@@ -117,7 +158,9 @@ pub fn export(stack: &Stack, options: &Options) -> Result<Export, Vec<Error>> {
     for job in stack.jobs() {
         workload::job(&mut context, &mut objects, job);
     }
-    secret::secrets(&mut context);
+    network::open(&mut context);
+    secret::secrets(&mut context, &mut objects);
+    service::promises(&mut context);
     let mut errors = context.errors;
     errors.extend(objects.collisions());
     if !errors.is_empty() {
@@ -150,6 +193,10 @@ struct Context<'a> {
     errors: Vec<Error>,
     /// Images that were named already, what they are made from, and where that was written.
     images: BTreeMap<String, (Source, Place)>,
+    /// Who dials whom.
+    edges: Edges<'a>,
+    /// How many ports are published for requests from the world.
+    requests: usize,
 }
 
 impl Context<'_> {

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::autoscaler::AutoscalerSpec;
 use super::config::ConfigMapData;
+use super::front::{IngressSpec, RouteSpec};
+use super::network::PolicySpec;
+use super::secret::SecretData;
 use super::service::ServiceSpec;
 use super::volume::ClaimSpec;
 use super::workload::{BudgetSpec, CronJobSpec, DeploymentSpec, JobSpec, StatefulSetSpec};
@@ -52,6 +56,18 @@ pub enum Content {
     CronJob(CronJobSpec),
     /// How many replicas may be away at a time.
     PodDisruptionBudget(BudgetSpec),
+    /// When there are more or fewer replicas.
+    HorizontalPodAutoscaler(AutoscalerSpec),
+    /// Who may dial pods, and what they may dial.
+    NetworkPolicy(PolicySpec),
+    /// Whom pods are to the cluster: nobody.
+    ServiceAccount,
+    /// Which requests from outside go to which service.
+    Ingress(IngressSpec),
+    /// The same at a gateway.
+    HttpRoute(RouteSpec),
+    /// Values that are not shown.
+    Secret(SecretData),
     /// A stable name in front of pods.
     Service(ServiceSpec),
     /// Files.
@@ -79,6 +95,12 @@ impl Content {
             Self::Job(_) => "Job",
             Self::CronJob(_) => "CronJob",
             Self::PodDisruptionBudget(_) => "PodDisruptionBudget",
+            Self::HorizontalPodAutoscaler(_) => "HorizontalPodAutoscaler",
+            Self::NetworkPolicy(_) => "NetworkPolicy",
+            Self::ServiceAccount => "ServiceAccount",
+            Self::Ingress(_) => "Ingress",
+            Self::HttpRoute(_) => "HTTPRoute",
+            Self::Secret(_) => "Secret",
             Self::Service(_) => "Service",
             Self::ConfigMap(_) => "ConfigMap",
             Self::PersistentVolumeClaim(_) => "PersistentVolumeClaim",
@@ -91,7 +113,14 @@ impl Content {
             Self::Deployment(_) | Self::StatefulSet(_) => "apps/v1",
             Self::Job(_) | Self::CronJob(_) => "batch/v1",
             Self::PodDisruptionBudget(_) => "policy/v1",
-            Self::Service(_) | Self::ConfigMap(_) | Self::PersistentVolumeClaim(_) => "v1",
+            Self::HorizontalPodAutoscaler(_) => "autoscaling/v2",
+            Self::NetworkPolicy(_) | Self::Ingress(_) => "networking.k8s.io/v1",
+            Self::HttpRoute(_) => "gateway.networking.k8s.io/v1",
+            Self::Service(_)
+            | Self::ServiceAccount
+            | Self::Secret(_)
+            | Self::ConfigMap(_)
+            | Self::PersistentVolumeClaim(_) => "v1",
         }
     }
 }
@@ -109,6 +138,15 @@ impl Serialize for Object {
             Content::Job(spec) => map.serialize_entry("spec", spec)?,
             Content::CronJob(spec) => map.serialize_entry("spec", spec)?,
             Content::PodDisruptionBudget(spec) => map.serialize_entry("spec", spec)?,
+            Content::HorizontalPodAutoscaler(spec) => map.serialize_entry("spec", spec)?,
+            Content::NetworkPolicy(spec) => map.serialize_entry("spec", spec)?,
+            Content::Ingress(spec) => map.serialize_entry("spec", spec)?,
+            Content::HttpRoute(spec) => map.serialize_entry("spec", spec)?,
+            Content::ServiceAccount => map.serialize_entry("automountServiceAccountToken", &false)?,
+            Content::Secret(secret) => {
+                map.serialize_entry("type", secret.kind)?;
+                map.serialize_entry("data", &secret.data)?;
+            }
             Content::Service(spec) => map.serialize_entry("spec", spec)?,
             Content::PersistentVolumeClaim(spec) => map.serialize_entry("spec", spec)?,
             Content::ConfigMap(config) => {

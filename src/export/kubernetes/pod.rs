@@ -4,10 +4,14 @@ use serde::Serialize;
 
 use super::config;
 use super::container::{self, Container, VolumeMount, container};
+use super::network::OPEN;
 use super::object::{Labels, Metadata};
 use super::volume::{ClaimTemplate, Sharing, Volume, volumes};
-use super::{At, Context, Objects};
+use super::{At, Context, Objects, Sidecars, fields};
 use crate::stack::{self, Bytes, Role, VolumeKind};
+
+/// The annotation that changes with the files that a pod mounts, so that its replicas are replaced.
+pub const CONFIG_HASH: &str = "motif.dev/config-hash";
 
 /// What every replica is made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,6 +23,7 @@ pub struct PodTemplate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PodSpec {
+    service_account_name: String,
     automount_service_account_token: bool,
     enable_service_links: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,8 +91,8 @@ pub struct Purpose {
     pub spread: bool,
     /// Whether it has a host name of its own choice.
     pub hostname: bool,
-    /// Whether a changed config file makes new replicas.
-    pub rolls: bool,
+    /// Whether its main containers end; where they don't, a changed config file makes new replicas.
+    pub ends: bool,
     /// How replicas share claims.
     pub sharing: Sharing,
 }
@@ -102,9 +107,11 @@ pub fn template(
     purpose: &Purpose,
 ) -> (PodTemplate, Vec<ClaimTemplate>) {
     let (mut volumes, claims) = volumes(context, objects, at, name, spec, purpose.sharing);
+    let native = context.options.sidecars == Sidecars::Native;
     let non_root = spec.containers.iter().all(container::is_non_root);
     let mut init_containers = Vec::new();
     let mut containers = Vec::new();
+    let mut mains = Vec::new();
     for written in &spec.containers {
         let at = At {
             path: format!("{}.containers.{}", at.path, written.name),
@@ -121,14 +128,24 @@ pub fn template(
             volumes.push(Volume::empty(volume, Some(TEMPORARY_SIZE)));
         }
         match written.role {
-            Role::Init | Role::Sidecar => init_containers.push(container),
-            Role::Main => containers.push(container),
+            Role::Init => init_containers.push(container),
+            Role::Sidecar if native => init_containers.push(container),
+            Role::Sidecar => {
+                beside(context, &at, purpose);
+                containers.push(container);
+            }
+            Role::Main => mains.push(container),
         }
     }
+    containers.extend(mains);
     let group = file_group(spec);
+    let mut labels = context.labels(name);
+    if spec.egress.is_none() {
+        labels.insert(OPEN.0, OPEN.1.to_owned());
+    }
     let mut annotations = Labels::new();
-    if let Some(hash) = config::hash(spec).filter(|_| purpose.rolls) {
-        annotations.insert("motif.dev/config-hash", hash);
+    if let Some(hash) = config::hash(spec).filter(|_| !purpose.ends) {
+        annotations.insert(CONFIG_HASH, hash);
     }
     let spread = SpreadConstraint {
         max_skew: 1,
@@ -140,11 +157,12 @@ pub fn template(
     };
     let template = PodTemplate {
         metadata: Metadata {
-            labels: context.labels(name),
+            labels,
             annotations,
             ..Metadata::default()
         },
         spec: PodSpec {
+            service_account_name: name.to_string(),
             automount_service_account_token: false,
             // Docker has no such variables either, and they shadow those of applications.
             enable_service_links: false,
@@ -172,6 +190,21 @@ pub fn template(
         },
     };
     (template, claims)
+}
+
+/// Says what a sidecar loses among the main containers.
+fn beside(context: &mut Context, at: &At, purpose: &Purpose) {
+    let message = if purpose.ends {
+        "it starts and stops with the main containers, and as long as it runs the job doesn't end"
+    } else {
+        "it starts and stops with the main containers, after all init containers"
+    };
+    context.say(
+        &fields::SIDECAR,
+        &at.field("role"),
+        message.to_owned(),
+        "export with `--sidecars native` where the cluster has Kubernetes 1.29 or later",
+    );
 }
 
 /// Whether a container with a read-only root needs a `/tmp`; no block writes one.

@@ -3,14 +3,18 @@
 use serde::Serialize;
 
 use super::container::protocol;
+use super::front::{self, front};
 use super::object::{Content, Labels};
 use super::{At, Context, Error, Objects, fields};
+use crate::stack::promise::{Ask, FaultKind};
 use crate::stack::{self, Affinity, Name};
 
 /// What a service is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceSpec {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'static str>,
     #[serde(rename = "clusterIP", skip_serializing_if = "Option::is_none")]
     cluster_ip: Option<&'static str>,
     selector: Labels,
@@ -24,12 +28,28 @@ pub struct ServiceSpec {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PortSpec {
+pub struct PortSpec {
     name: String,
     port: u16,
     target_port: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_protocol: Option<&'static str>,
+}
+
+impl ServiceSpec {
+    /// One that has an address outside the cluster, too.
+    pub fn load_balancer(selector: Labels, ports: Vec<PortSpec>, affinity: bool) -> Self {
+        Self {
+            r#type: Some("LoadBalancer"),
+            cluster_ip: None,
+            selector,
+            ports,
+            session_affinity: affinity.then_some("ClientIP"),
+            publish_not_ready_addresses: false,
+        }
+    }
 }
 
 /// Turns a service.
@@ -49,6 +69,7 @@ pub fn service(context: &mut Context, objects: &mut Objects, service: &stack::Se
         );
     }
     let spec = ServiceSpec {
+        r#type: None,
         cluster_ip: service.headless.then_some("None"),
         selector: context.selector(&service.pod),
         ports: service
@@ -61,6 +82,7 @@ pub fn service(context: &mut Context, objects: &mut Objects, service: &stack::Se
     };
     let metadata = context.metadata(&service.pod, service.name.to_string());
     objects.add(metadata, Content::Service(spec), &at);
+    front(context, objects, service);
 }
 
 /// Turns one port. It points at a number: a name would be looked up among the main containers
@@ -78,43 +100,17 @@ fn port(context: &mut Context, service: &stack::Service, port: &stack::ServicePo
             "give both the same number, or leave out `headless`",
         );
     }
-    if let Some(publish) = port.publish {
-        let host = if publish.port == 0 {
-            port.port
-        } else {
-            publish.port
-        };
-        let namespace = context.kubectl_namespace();
-        let forward = format!(
-            "kubectl{namespace} port-forward service/{} {host}:{}",
-            service.name, port.port
-        );
-        let (what, remedy) = if publish.address.is_loopback() {
-            ("isn't published on this machine", forward)
-        } else {
-            (
-                "isn't reachable from outside the cluster",
-                format!(
-                    "put an Ingress, a Gateway route or a LoadBalancer in front of it; to try it: {forward}"
-                ),
-            )
-        };
-        let at = At {
-            path: format!("services.{}.publish.{}", service.name, port.name),
-            place: at.place,
-        };
-        context.say(
-            &fields::PUBLISH,
-            &at,
-            format!("port {} {what}", port.port),
-            remedy,
-        );
-    }
+    port_spec(port, port.port)
+}
+
+/// A port under a number.
+pub fn port_spec(port: &stack::ServicePort, number: u16) -> PortSpec {
     PortSpec {
         name: port.name.to_string(),
-        port: port.port,
+        port: number,
         target_port: port.target,
         protocol: protocol(port.protocol),
+        app_protocol: front::is_grpc(port).then_some("kubernetes.io/h2c"),
     }
 }
 
@@ -158,6 +154,7 @@ pub fn governing(context: &mut Context, objects: &mut Objects, at: &At, pod: &st
         }),
     }
     let spec = ServiceSpec {
+        r#type: None,
         cluster_ip: Some("None"),
         selector: context.selector(&pod.name),
         ports: Vec::new(),
@@ -176,5 +173,81 @@ fn check_name(context: &mut Context, name: &Name, at: &At) {
             name: name.to_string(),
             place: at.place.clone(),
         });
+    }
+}
+
+/// Says which promises rest on the proxy that stands before several replicas on Docker: it tries another one
+/// when a connection fails, and a cluster's service doesn't.
+pub fn promises(context: &mut Context) {
+    let stack = context.stack;
+    for promise in stack.promises() {
+        // Who may lose one question in a hundred doesn't rest on it.
+        if promise.expect.lost.is_none_or(|most| most.allows(1, 100)) {
+            continue;
+        }
+        let host = promise.load.as_ref().and_then(|load| host(&load.ask));
+        let service = host.and_then(|host| {
+            let mut services = stack.services().iter();
+            services.find(|service| service.name.as_str() == host)
+        });
+        let Some(service) = service.filter(|service| !service.headless) else {
+            continue;
+        };
+        let is_replicated = stack.pod(service.pod.as_str()).is_some_and(|pod| pod.most() > 1);
+        if !is_replicated
+            || !promise
+                .faults
+                .iter()
+                .any(|fault| takes_away(&fault.kind, &service.pod))
+        {
+            continue;
+        }
+        let at = At {
+            path: format!("promises.{}", promise.name),
+            place: &promise.place,
+        };
+        context.say(
+            &fields::PROMISE,
+            &at,
+            format!(
+                "connections to `{}` that reach a replica which is away fail until the cluster has noticed",
+                service.name
+            ),
+            format!(
+                "let clients try again, or put a pod with the block `proxy` before a headless service of `{}`",
+                service.pod
+            ),
+        );
+    }
+}
+
+/// The host that is asked.
+fn host(ask: &Ask) -> Option<&str> {
+    let authority = match ask {
+        Ask::Http(http) => {
+            let (_, rest) = http.url.split_once("://")?;
+            &rest[..rest.find(['/', '?']).unwrap_or(rest.len())]
+        }
+        Ask::Tcp { address, .. } | Ask::Redis { address, .. } => address,
+        Ask::Command { .. } => return None,
+    };
+    Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host))
+}
+
+/// Whether a fault makes connections to replicas of a pod fail; those to one that hangs are accepted.
+fn takes_away(kind: &FaultKind, pod: &Name) -> bool {
+    match kind {
+        FaultKind::Kill(target)
+        | FaultKind::Stop(target)
+        | FaultKind::Restart(target)
+        | FaultKind::Cut(target) => target.pod == *pod,
+        FaultKind::Scale(scaled, _) => scaled == pod,
+        FaultKind::Set(_) | FaultKind::Change => true,
+        FaultKind::Pause(_)
+        | FaultKind::Hang(_)
+        | FaultKind::Slow(..)
+        | FaultKind::Fill(..)
+        | FaultKind::Rotate(_)
+        | FaultKind::Exec(..) => false,
     }
 }

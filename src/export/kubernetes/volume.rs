@@ -70,6 +70,8 @@ struct ConfigMapReference {
 #[serde(rename_all = "camelCase")]
 struct SecretReference {
     secret_name: String,
+    /// Said although it is the default: Podman 4 ends where it isn't.
+    optional: bool,
 }
 
 /// What a claim asks for.
@@ -161,6 +163,7 @@ pub fn volumes(
             VolumeKind::Secret { secret } => volumes.push(Volume {
                 secret: Some(SecretReference {
                     secret_name: secret.to_string(),
+                    optional: false,
                 }),
                 ..Volume::new(name.to_string())
             }),

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::autoscaler::autoscaler;
+use super::network::{Member, policy};
 use super::object::{Content, Labels, Metadata};
 use super::pod::{PodTemplate, Purpose, template};
 use super::service::{governing, service};
@@ -12,7 +14,8 @@ use crate::stack::{self, Concurrency, Restart, Until, VolumeKind};
 /// Replicas without a name of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeploymentSpec {
-    replicas: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replicas: Option<u32>,
     selector: Selector,
     #[serde(skip_serializing_if = "Option::is_none")]
     strategy: Option<Strategy>,
@@ -28,7 +31,11 @@ struct Strategy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatefulSetSpec {
-    replicas: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replicas: Option<u32>,
+    /// The most replicas that there may be.
+    #[serde(skip)]
+    most: u32,
     selector: Selector,
     service_name: String,
     pod_management_policy: &'static str,
@@ -40,7 +47,7 @@ pub struct StatefulSetSpec {
 impl StatefulSetSpec {
     /// The names of the claims that a set of this name makes.
     pub fn claims(&self, name: &str) -> Vec<String> {
-        let replicas = 0..self.replicas;
+        let replicas = 0..self.most;
         let of_replica = |replica| {
             let templates = self.volume_claim_templates.iter();
             templates.map(move |template| format!("{}-{name}-{replica}", template.name()))
@@ -113,6 +120,9 @@ pub fn pod(context: &mut Context, objects: &mut Objects, pod: &stack::Pod) {
     let selector = Selector {
         match_labels: context.selector(&pod.name),
     };
+    let most = pod.most();
+    // An autoscaler says how many; whoever applies the workload again doesn't undo that.
+    let replicas = pod.range.is_none().then_some(pod.replicas);
     dependencies(context, &at, &pod.spec);
     if pod.stable && pod.spec.hostname.is_some() {
         context.say(
@@ -124,15 +134,16 @@ pub fn pod(context: &mut Context, objects: &mut Objects, pod: &stack::Pod) {
     }
     let purpose = Purpose {
         restart_policy: None,
-        spread: pod.replicas > 1,
+        spread: most > 1,
         hostname: !pod.stable,
-        rolls: true,
-        sharing: match (pod.stable, pod.replicas) {
+        ends: false,
+        sharing: match (pod.stable, most) {
             (true, _) => Sharing::Own,
             (false, 0 | 1) => Sharing::One,
             (false, _) => Sharing::Shared,
         },
     };
+    account(context, objects, &at, &pod.name);
     let (template, claims) = template(context, objects, &at, &pod.name, &pod.spec, &purpose);
     let stack = context.stack;
     for written in stack.services_of(&pod.name) {
@@ -148,7 +159,8 @@ pub fn pod(context: &mut Context, objects: &mut Objects, pod: &stack::Pod) {
             });
         }
         Content::StatefulSet(StatefulSetSpec {
-            replicas: pod.replicas,
+            replicas,
+            most,
             selector: selector.clone(),
             service_name: governing(context, objects, &at, pod),
             // As on Docker: members of a cluster may each need the others to become ready.
@@ -158,7 +170,7 @@ pub fn pod(context: &mut Context, objects: &mut Objects, pod: &stack::Pod) {
         })
     } else {
         Content::Deployment(DeploymentSpec {
-            replicas: pod.replicas,
+            replicas,
             selector: selector.clone(),
             // A claim of one replica can't be mounted by its successor at the same time.
             strategy: (purpose.sharing == Sharing::One && has_claim(&pod.spec))
@@ -166,9 +178,14 @@ pub fn pod(context: &mut Context, objects: &mut Objects, pod: &stack::Pod) {
             template,
         })
     };
+    let kind = workload.kind();
     let metadata = context.metadata(&pod.name, pod.name.to_string());
     objects.add(metadata, workload, &at);
-    if pod.replicas > 1 {
+    if let Some(autoscaler) = autoscaler(pod, kind) {
+        let metadata = context.metadata(&pod.name, pod.name.to_string());
+        objects.add(metadata, Content::HorizontalPodAutoscaler(autoscaler), &at);
+    }
+    if most > 1 {
         let budget = BudgetSpec {
             max_unavailable: 1,
             selector,
@@ -178,6 +195,18 @@ pub fn pod(context: &mut Context, objects: &mut Objects, pod: &stack::Pod) {
         let metadata = context.metadata(&pod.name, pod.name.to_string());
         objects.add(metadata, Content::PodDisruptionBudget(budget), &at);
     }
+    let member = Member {
+        name: &pod.name,
+        spec: &pod.spec,
+        stable: pod.stable,
+    };
+    policy(context, objects, &at, &member);
+}
+
+/// The account of a pod or job, which may do nothing.
+fn account(context: &Context, objects: &mut Objects, at: &At, name: &stack::Name) {
+    let metadata = context.metadata(name, name.to_string());
+    objects.add(metadata, Content::ServiceAccount, at);
 }
 
 fn has_claim(spec: &stack::PodSpec) -> bool {
@@ -212,13 +241,14 @@ pub fn job(context: &mut Context, objects: &mut Objects, job: &stack::Job) {
         }),
         spread: false,
         hostname: true,
-        rolls: false,
+        ends: true,
         sharing: if job.parallelism.min(job.completions) > 1 {
             Sharing::Shared
         } else {
             Sharing::One
         },
     };
+    account(context, objects, &at, &job.name);
     let (template, _) = template(context, objects, &at, &job.name, &job.spec, &purpose);
     let spec = JobSpec {
         completions: job.completions,
@@ -263,6 +293,12 @@ pub fn job(context: &mut Context, objects: &mut Objects, job: &stack::Job) {
         }
     };
     objects.add(metadata, workload, &at);
+    let member = Member {
+        name: &job.name,
+        spec: &job.spec,
+        stable: false,
+    };
+    policy(context, objects, &at, &member);
 }
 
 /// A cluster starts everything at once.

@@ -3,9 +3,12 @@
 mod after;
 mod build;
 mod container;
+mod egress;
 mod paths;
 mod pod;
 mod probe;
+mod promise;
+mod range;
 mod secret;
 mod service;
 mod sync;
@@ -21,6 +24,9 @@ use crate::diagnostic::{Collector, Diagnostic, Sources, Span, quoted};
 use crate::parameters::Value;
 use crate::yaml::{Field, Map, MapEntry};
 
+/// What the engine means by these is no network of a stack's own.
+const RESERVED: [&str; 6] = ["bridge", "container", "default", "host", "nat", "none"];
+
 /// Checks a stack; collects what is wrong.
 pub struct Checker<'a> {
     pub files: &'a dyn Files,
@@ -33,6 +39,7 @@ pub struct Checker<'a> {
 struct Scope<'a> {
     secrets: BTreeMap<&'a str, &'a MapEntry<RawSecret>>,
     pods: BTreeSet<&'a str>,
+    services: BTreeSet<&'a str>,
     /// Jobs, and where each says that it has a schedule.
     jobs: BTreeMap<&'a str, Option<Span>>,
 }
@@ -51,6 +58,8 @@ impl Checker<'_> {
         let (no_pods, no_jobs) = (Map::default(), Map::default());
         let raw_pods = raw.pods.value().unwrap_or(&no_pods);
         let raw_jobs = raw.jobs.value().unwrap_or(&no_jobs);
+        let no_services = Map::default();
+        let raw_services = raw.services.value().unwrap_or(&no_services);
         let scope = Scope {
             secrets: raw_secrets
                 .0
@@ -58,6 +67,7 @@ impl Checker<'_> {
                 .map(|entry| (entry.key.value.as_str(), entry))
                 .collect(),
             pods: raw_pods.keys().collect(),
+            services: raw_services.keys().collect(),
             jobs: raw_jobs
                 .0
                 .iter()
@@ -105,8 +115,23 @@ impl Checker<'_> {
         });
         self.circles(raw_pods, raw_jobs);
         let services = self.services(raw);
+        self.undeclared_edges(&services, &pods, &jobs, raw_pods, raw_jobs);
         let secrets = self.secrets(raw_secrets);
+        let cast = promise::Cast {
+            pods: &pods,
+            jobs: &jobs,
+            secrets: &secrets,
+            parameters: parameters.keys().map(String::as_str).collect(),
+        };
+        let promises = self.promises(raw, &cast);
         let name = name.or(written)?;
+        if RESERVED.contains(&name.as_str()) {
+            let span = raw.stack.key().unwrap_or(raw.owner);
+            self.push(
+                Diagnostic::error(span, format!("{} can't name a stack", quoted(name.as_str())))
+                    .help("the engine has a network of that name: choose another"),
+            );
+        }
         self.replica_names(&name, raw);
         Some(Stack {
             name,
@@ -114,6 +139,7 @@ impl Checker<'_> {
             jobs,
             services,
             secrets,
+            promises,
             parameters,
         })
     }
@@ -132,17 +158,17 @@ impl Checker<'_> {
             share_processes: &raw.share_processes,
             grace: &raw.grace,
             after: &raw.after,
+            egress: &raw.egress,
             containers: &raw.containers,
             volumes: &raw.volumes,
         };
         let spec = self.pod_spec(&shape, Restart::Always, scope);
+        let (replicas, range) = self.replicas(raw, &spec);
         Pod {
             name,
             place: self.place(span),
-            replicas: raw
-                .replicas
-                .value()
-                .map_or(1, |whole| u32::try_from(whole.0).unwrap_or(1)),
+            replicas,
+            range,
             stable: raw.stable.value().is_some_and(|boolean| boolean.0),
             spec,
         }
@@ -165,6 +191,7 @@ impl Checker<'_> {
             share_processes: &raw.share_processes,
             grace: &raw.grace,
             after: &raw.after,
+            egress: &raw.egress,
             containers: &raw.containers,
             volumes: &raw.volumes,
         };
@@ -239,10 +266,8 @@ impl Checker<'_> {
             .iter()
             .map(|entry| {
                 let pod = entry.value.as_ref().map(|pod| &pod.value);
-                let replicas = pod
-                    .and_then(|pod| pod.replicas.value())
-                    .map_or(1, |whole| whole.0);
-                (entry.key.value.as_str(), replicas)
+                let most = pod.and_then(range::most).unwrap_or(1);
+                (entry.key.value.as_str(), most)
             })
             .collect();
         for entry in &pods.0 {

@@ -8,7 +8,7 @@ use super::{Checker, Scope};
 use crate::diagnostic::{Diagnostic, Span, quoted};
 use crate::stack::raw::{RawContainer, RawDuration, RawPort, RawPortNumber, RawVolume, RawVolumeWord};
 use crate::stack::{Name, PodSpec, Protocol, Restart, Role, Until, Volume, VolumeKind};
-use crate::yaml::{Boolean, Field, Map, Shorthand, Text};
+use crate::yaml::{Boolean, Field, List, Map, Shorthand, Text};
 
 /// The keys that pods and jobs share.
 pub struct Shape<'a> {
@@ -17,6 +17,7 @@ pub struct Shape<'a> {
     pub share_processes: &'a Field<Boolean>,
     pub grace: &'a Field<RawDuration>,
     pub after: &'a Field<Map<Until>>,
+    pub egress: &'a Field<List<Text>>,
     pub containers: &'a Field<Map<RawContainer>>,
     pub volumes: &'a Field<Map<Shorthand<RawVolumeWord, RawVolume>>>,
 }
@@ -202,6 +203,7 @@ impl Checker<'_> {
                 .value()
                 .map_or(Duration::from_secs(30), |grace| grace.0),
             after: self.dependencies(shape.after, scope),
+            egress: self.egress(shape.egress, scope),
         }
     }
 

@@ -13,6 +13,8 @@ ENV SHUTDOWN_GRACE=10s
 # HTTP: /, and /livez and /readyz for probes.
 EXPOSE {{ app.port }}
 
+# Parameters are called as their variables are.
+# hadolint ignore=DL3048
 LABEL org.opencontainers.image.title="{{ name }}" \
       org.opencontainers.image.description="A small HTTP service" \
       org.opencontainers.image.version="0.1.0" \

@@ -112,3 +112,80 @@ fn what_makes_no_sense_is_refused_in_one_line() {
         assert!(reasons[0].contains(expect), "{ended:?}");
     }
 }
+
+#[test]
+fn it_serves_the_files_of_a_folder_and_nothing_else() {
+    let outer = tempfile::tempdir().unwrap();
+    let folder = outer.path().join("folder");
+    std::fs::create_dir_all(folder.join("a b")).unwrap();
+    std::fs::write(folder.join("a b/c+d.txt"), "content").unwrap();
+    std::fs::write(outer.path().join("secret"), "secret").unwrap();
+    let echo = Running::echo(&[&format!("--serve={}", folder.display())]);
+    let answer = wire::get(echo.address(), "/files/a%20b/c+d.txt");
+    assert_eq!((answer.status, &*answer.text()), (200, "content"));
+    for path in [
+        "",
+        "none",
+        "a%20b",
+        "../secret",
+        "%2e%2e/secret",
+        "a%20b/..%2f..%2fsecret",
+        "%2fetc%2fhosts",
+    ] {
+        let answer = wire::get(echo.address(), &format!("/files/{path}"));
+        assert_eq!(answer.status, 404, "{path}: {}", answer.text());
+    }
+    assert_eq!(wire::get(echo.address(), "/files").json()["path"], "/files");
+    assert_eq!(
+        wire::get(echo.address(), "/files/a%20b/c+d.txt?status=503").status,
+        503
+    );
+    let plain = Running::echo(&[]);
+    assert_eq!(wire::get(plain.address(), "/files/a").json()["path"], "/files/a");
+}
+
+#[test]
+fn git_clones_the_folder_it_serves_and_fetches_what_changed() {
+    let outer = tempfile::tempdir().unwrap();
+    let folder = outer.path().join("folder");
+    std::fs::create_dir_all(folder.join("a")).unwrap();
+    // More than one packet holds, and not to be compressed.
+    let long: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
+        .take(200_000)
+        .collect();
+    std::fs::write(folder.join("long"), &long).unwrap();
+    for (name, content) in [("a/b", "b"), ("a.c", "c"), ("a-d", ""), ("old", "old")] {
+        std::fs::write(folder.join(name), content).unwrap();
+    }
+    let echo = Running::echo(&[&format!("--serve={}", folder.display())]);
+    let source = format!("http://{}/files.git", echo.address());
+    let run = |words: &[&str]| {
+        let output = super::sync::git()
+            .current_dir(outer.path())
+            .args(words)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "git {words:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["clone", "-q", &source, "clone"]);
+    assert_eq!(std::fs::read(outer.path().join("clone/long")).unwrap(), long);
+    run(&["-C", "clone", "fsck", "--strict"]);
+    std::fs::write(folder.join("new"), "new").unwrap();
+    std::fs::remove_file(folder.join("old")).unwrap();
+    run(&["-C", "clone", "fetch", "-q"]);
+    let listed = run(&["-C", "clone", "ls-tree", "-r", "--name-only", "origin/main"]);
+    assert_eq!(listed, "a-d\na.c\na/b\nlong\nnew\n");
+    let target = format!("--target={}", outer.path().join("current").display());
+    let sync = [
+        "sync",
+        "--once=true",
+        &format!("--source={source}"),
+        &target,
+        "--ref=main",
+        "--admin=127.0.0.1:0",
+    ];
+    assert_eq!(refused(&sync).code, Some(0));
+    assert_eq!(std::fs::read(outer.path().join("current/new")).unwrap(), b"new");
+}

@@ -58,11 +58,12 @@ impl TestStack {
         found[0].clone()
     }
 
-    /// A container's id and the moment of its start: both change when it is replaced or started again.
+    /// A container's id and the moment of its start: both change when it is replaced or started again, and both are empty
+    /// in the moment in which it is not there.
     #[track_caller]
     pub fn life(&self, container: &str) -> (String, String) {
         let found = self.inspect(container);
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         (text(&found["Id"]), text(&found["State"]["StartedAt"]))
     }
 

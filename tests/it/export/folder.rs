@@ -9,8 +9,8 @@ use crate::motif::Workspace;
 const STACK: &str = "
 stack: shop
 pods:
-  web: { containers: { app: { image: 'nginx:1.27', user: 101, ports: { http: 8080 } } } }
-  back: { containers: { app: { image: 'redis:7', user: 999 } } }
+  web: { egress: [], containers: { app: { image: 'nginx:1.27', user: 101, ports: { http: 8080 } } } }
+  back: { egress: [], containers: { app: { image: 'redis:7', user: 999 } } }
 services:
   web: { pod: web, ports: { http: 8080 } }
 ";
@@ -28,8 +28,16 @@ fn each_object_has_a_file_that_says_where_it_is_from() {
     let workspace = Workspace::new().file("stack.yaml", STACK);
     let output = workspace.run(&["export", "kubernetes", "-o", "k8s/"]).success();
     assert_eq!(output.stdout, "");
-    assert_eq!(output.stderr, "wrote 3 objects to k8s/\n");
-    let files = ["deployment-back.yaml", "deployment-web.yaml", "service-web.yaml"];
+    assert_eq!(output.stderr, "wrote 7 files to k8s/\n");
+    let files = [
+        "deployment-back.yaml",
+        "deployment-web.yaml",
+        "networkpolicy-back.yaml",
+        "networkpolicy-web.yaml",
+        "service-web.yaml",
+        "serviceaccount-back.yaml",
+        "serviceaccount-web.yaml",
+    ];
     assert_eq!(names(&workspace, "k8s"), files);
     for file in files {
         let text = workspace.read(&format!("k8s/{file}"));
@@ -51,7 +59,15 @@ fn the_files_together_are_the_stream() {
     assert_eq!(stream, workspace.run(&["export", "kubernetes"]).stdout);
     let (header, body) = stream.split_once('\n').unwrap();
     let documents: Vec<&str> = body.split("---\n").collect();
-    let order = ["service-web", "deployment-web", "deployment-back"];
+    let order = [
+        "serviceaccount-web",
+        "service-web",
+        "deployment-web",
+        "networkpolicy-web",
+        "serviceaccount-back",
+        "deployment-back",
+        "networkpolicy-back",
+    ];
     assert_eq!(documents.len(), order.len());
     for (document, name) in documents.iter().zip(order) {
         assert_eq!(
@@ -84,21 +100,19 @@ fn a_second_export_replaces_its_own_files_and_names_those_left_over() {
                 .read(&format!("k8s/deployment-web.{form}"))
                 .contains("nginx:1.28")
         );
-        let left = format!("k8s/deployment-back.{form}");
-        assert!(
-            output
-                .stderr
-                .contains(&format!("`{left}` is from an earlier export")),
-            "{}",
-            output.stderr
-        );
+        let left =
+            ["deployment", "networkpolicy", "serviceaccount"].map(|kind| format!("k8s/{kind}-back.{form}"));
+        for left in &left {
+            let said = format!("`{left}` is from an earlier export");
+            assert!(output.stderr.contains(&said), "{}", output.stderr);
+            workspace.read(left);
+        }
         assert_eq!(
             output.stderr.matches("earlier export").count(),
-            1,
+            left.len(),
             "{}",
             output.stderr
         );
-        workspace.read(&left);
         std::fs::remove_dir_all(workspace.path().join("k8s")).unwrap();
     }
 }
@@ -165,6 +179,40 @@ fn a_file_of_somebody_else_stops_everything() {
 }
 
 #[test]
+fn files_of_another_stack_are_somebody_elses() {
+    for (arguments, file) in [
+        (&["kubernetes", "-o", "out"][..], "out/"),
+        (&["kubernetes", "-o", "out", "--format", "json"], "out/"),
+        (&["kubernetes", "-o", "out", "--kustomize"], "out/base/"),
+        (&["kubernetes", "-o", "out", "--helm"], "out/Chart.yaml"),
+        (&["compose", "-o", "compose.yaml"], "compose.yaml"),
+    ] {
+        let workspace = Workspace::new().file("stack.yaml", STACK);
+        let export = [&["export"], arguments].concat();
+        workspace.run(&export).success();
+        workspace.write("stack.yaml", STACK.replace("stack: shop", "stack: other"));
+        let output = workspace.run(&export).code(1);
+        let said = "is from an export of the stack `shop`";
+        assert!(
+            output.stderr.contains(said) && output.stderr.contains(file),
+            "{output}"
+        );
+    }
+
+    // What doesn't stand in the way is not said to be left over.
+    let workspace = Workspace::new().file("stack.yaml", STACK);
+    let export = ["export", "kubernetes", "-o", "k8s"];
+    workspace.run(&export).success();
+    let other = STACK.replace("stack: shop", "stack: other");
+    let other = other.replace("web", "site").replace("back", "store");
+    workspace.write("stack.yaml", other);
+    let output = workspace.run(&export).success();
+    assert!(!output.stderr.contains("earlier export"), "{output}");
+    let check = [&export[..], &["--check"]].concat();
+    assert_eq!(workspace.run(&check).success().stdout, "");
+}
+
+#[test]
 fn a_link_is_not_followed() {
     let workspace = Workspace::new()
         .file("stack.yaml", STACK)
@@ -181,7 +229,7 @@ fn a_reader_that_goes_away_is_fine() {
     for number in 0..300 {
         writeln!(
             stack,
-            "  p{number}: {{ containers: {{ app: {{ image: 'redis:7', user: 999 }} }} }}"
+            "  p{number}: {{ egress: [], containers: {{ app: {{ image: 'redis:7', user: 999 }} }} }}"
         )
         .unwrap();
     }

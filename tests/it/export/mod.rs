@@ -1,11 +1,17 @@
-//! `motif export kubernetes`: goldens, and what other programs make of them.
+//! `motif export`: goldens, and what other programs make of them.
 
+mod compose;
+mod compose_patterns;
 mod folder;
 mod golden;
+mod helm;
+mod kustomize;
 mod oracles;
 mod patterns;
+mod policy;
 mod refused;
 mod strings;
+mod targets;
 
 use std::path::PathBuf;
 
@@ -42,6 +48,34 @@ const CASES: &[Case] = &[
         name: "differences",
         stack: "differences.yaml",
         arguments: PUBLISHED,
+    },
+    Case {
+        name: "edges",
+        stack: "edges.yaml",
+        arguments: &[
+            "--domain",
+            "example.com",
+            "--ingress-class",
+            "nginx",
+            "--include-secrets",
+        ],
+    },
+    Case {
+        name: "edges-gateway",
+        stack: "edges.yaml",
+        arguments: &[
+            "--domain",
+            "example.com",
+            "--gateway",
+            "infra/public",
+            "--sidecars",
+            "main",
+        ],
+    },
+    Case {
+        name: "edges-unnamed",
+        stack: "edges.yaml",
+        arguments: &["-n", "demo"],
     },
 ];
 

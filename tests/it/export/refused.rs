@@ -26,10 +26,12 @@ services:
 ";
     insta::assert_snapshot!(shown(stack, &["--strict"]), @r"
     ------- stderr -------
-    warning: stack.yaml:7:14: services.web.publish.http is dropped: port 8080 isn't published on this machine
+    stack.yaml:3:9: pods.web.egress: `web` may dial anything
+      declare what each dials: `egress: [service, internet:443]`, or `[]` for nothing
+    warning: stack.yaml:7:14: services.web.publish.http is dropped: port 8080 isn't published on this machine; inside the cluster every pod may dial it
       kubectl port-forward service/web 8080:8080
     error: 1 field isn't kept, which `--strict` asks for
-    hint: change the stack as said above, or export without `--strict`
+    hint: change what is said above, or leave out `--strict`
     [exit status: 1]
     ");
     let kept = stack.replace("    publish: { http: 8080 }\n", "");
@@ -108,6 +110,6 @@ fn the_report_can_be_json() {
 fn quiet_says_only_what_is_not_kept() {
     let loud = export(&CASES[0], &[]).stderr;
     let quiet = export(&CASES[0], &["-q"]).stderr;
-    assert!(loud.contains("docker push") && loud.contains(" is dropped: "));
-    assert!(!quiet.contains("docker push") && quiet.contains(" is dropped: "));
+    assert!(loud.contains("motif push") && loud.contains(" is dropped: "));
+    assert!(!quiet.contains("motif push") && quiet.contains(" is dropped: "));
 }

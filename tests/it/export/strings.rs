@@ -130,7 +130,8 @@ fn expanded(text: &str) -> String {
     result
 }
 
-fn texts() -> Vec<String> {
+/// Texts of every kind.
+pub fn texts() -> Vec<String> {
     let mut runner = TestRunner::deterministic();
     let random = [
         "\\PC{0,12}",
@@ -209,7 +210,7 @@ fn values_survive_kubectl_and_pyyaml() {
 }
 
 /// JSON is YAML, but for characters that can't be printed.
-fn yaml(value: &Value) -> String {
+pub fn yaml(value: &Value) -> String {
     let is_printable =
         |character: char| matches!(character, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{10000}'..);
     let mut text = String::new();
@@ -224,6 +225,6 @@ fn yaml(value: &Value) -> String {
 }
 
 /// The text in a stack, where `${` begins a parameter.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     text.replace("${", "$${")
 }

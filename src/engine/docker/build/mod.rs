@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 pub use context::{Context, ContextError};
 use dockerfile::{Dockerfile, Instruction};
-use message::{Message, Messages};
+pub use message::{Message, Messages};
 use session::Session;
 use upload::{digest, upload};
 
@@ -133,15 +133,25 @@ pub enum BuildFailure {
     },
 }
 
+/// What the builders say of failures that are over with another try.
+const OF_THE_MOMENT: [&str; 5] = [
+    "context canceled",
+    "unknown parent image ID",
+    "No such image: sha256:",
+    "no active session for",
+    "transport is closing",
+];
+
 impl BuildFailure {
-    /// Whether a layer that the builder had found in its cache was gone when it came to use it.
-    fn lost_a_layer(&self) -> bool {
+    /// Whether it is over with another try: a layer that the builder had found in its cache was gone when it came to use
+    /// it, or an engine that does much else came too late for the session that feeds the build.
+    fn is_of_the_moment(&self) -> bool {
         let reason = match self {
             Self::Step { end, .. } => end,
             Self::Builder { reason, .. } => reason,
             _ => return false,
         };
-        reason.contains("unknown parent image ID") || reason.contains("No such image: sha256:")
+        OF_THE_MOMENT.iter().any(|words| reason.contains(words))
     }
 }
 
@@ -287,11 +297,11 @@ impl Docker {
         ids
     }
 
-    /// Builds, and again where another's clean-up took a cached layer away in the middle.
+    /// Builds, and again where the failure is of the moment.
     async fn build(&self, job: &Job<'_>, work: &Work, events: &Events) -> Result<String, BuildOutcome> {
         for _ in 0..3 {
             match self.build_once(job, work, events).await {
-                Err(BuildOutcome::Failed(failure)) if failure.lost_a_layer() => {}
+                Err(BuildOutcome::Failed(failure)) if failure.is_of_the_moment() => {}
                 outcome => return outcome,
             }
         }

@@ -249,7 +249,7 @@ impl Environment {
         }
     }
 
-    fn configuration(&self) -> Option<PathBuf> {
+    pub fn configuration(&self) -> Option<PathBuf> {
         self.get("DOCKER_CONFIG")
             .map(PathBuf::from)
             .or_else(|| self.get("HOME").map(|home| Path::new(home).join(".docker")))

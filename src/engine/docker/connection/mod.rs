@@ -148,6 +148,11 @@ impl Docker {
     }
 }
 
+/// The folder of Docker's configuration.
+pub(super) fn configuration() -> Option<std::path::PathBuf> {
+    Environment::read().configuration()
+}
+
 /// An empty body.
 pub(super) fn nothing() -> Body {
     Either::Left(Full::new(Bytes::new()))

@@ -1,0 +1,1 @@
+"""A small HTTP service whose parameters are environment variables."""
