@@ -16,6 +16,7 @@ use bollard::query_parameters::{
 };
 use futures_util::StreamExt;
 use futures_util::future::join_all;
+use tokio::time::sleep;
 
 use super::{Docker, Error, Intent};
 use crate::engine::labels::{self, Labels, Role};
@@ -26,6 +27,13 @@ const LARGEST: usize = 64 << 20;
 
 /// What older engines say, as an error of their own, of what is so already.
 const SO_ALREADY: [&str; 3] = ["is not paused", "is already paused", "is not running"];
+
+/// What is said where processes could not be held still in the time that is given to it, on a machine that is busy.
+const NOT_HELD: &str = "unable to freeze";
+
+/// How often holding them still is tried, and how long it waits in between.
+const HOLDS: usize = 10;
+const BETWEEN_HOLDS: Duration = Duration::from_millis(100);
 
 /// Something done to a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +92,7 @@ impl Docker {
                     .restart_container(id, None::<RestartContainerOptions>)
                     .await,
             ),
-            Blow::Pause => ("pause", self.client.pause_container(id).await),
+            Blow::Pause => ("pause", self.pause(id).await),
             Blow::Unpause => ("unpause", self.client.unpause_container(id).await),
         };
         match done.intent(|| format!("{verb} container `{name}`")) {
@@ -99,6 +107,16 @@ impl Docker {
             }
             done => done,
         }
+    }
+
+    async fn pause(&self, id: &str) -> Result<(), bollard::errors::Error> {
+        for _ in 1..HOLDS {
+            match self.client.pause_container(id).await {
+                Err(error) if error.to_string().contains(NOT_HELD) => sleep(BETWEEN_HOLDS).await,
+                done => return done,
+            }
+        }
+        self.client.pause_container(id).await
     }
 
     /// Takes a container off a network.

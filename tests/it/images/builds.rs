@@ -44,14 +44,15 @@ fn an_unchanged_context_is_not_built_again() {
     workspace.write("app/.dockerignore", "notes\n");
     workspace.write("app/file", "one");
     let project = Project::inside(workspace, STACK);
-    let builds = |expect: usize, why: &str| {
+    // How often is the builder's own: a failure of the moment is tried again.
+    let builds = |expect: bool, why: &str| {
         engine.forget();
         project.run(&["up", "-d"]).success();
-        assert_eq!(engine.count("POST /build"), expect, "{why}");
+        assert_eq!(engine.count("POST /build") > 0, expect, "{why}");
     };
     let file = project.workspace.path().join("app/file");
-    builds(1, "the first time");
-    builds(0, "nothing changed");
+    builds(true, "the first time");
+    builds(false, "nothing changed");
     let earlier = fs::FileTimes::new().set_modified(std::time::SystemTime::UNIX_EPOCH);
     fs::File::options()
         .write(true)
@@ -59,18 +60,18 @@ fn an_unchanged_context_is_not_built_again() {
         .unwrap()
         .set_times(earlier)
         .unwrap();
-    builds(0, "a time is no content");
+    builds(false, "a time is no content");
     project.workspace.write("app/notes", "for me");
-    builds(0, "what is ignored is no content");
+    builds(false, "what is ignored is no content");
     project.workspace.write("app/file", "two");
-    builds(1, "a file changed");
+    builds(true, "a file changed");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-    builds(1, "a mode changed");
+    builds(true, "a mode changed");
     let stack = fs::read_to_string(project.workspace.path().join("stack.yaml")).unwrap();
     project
         .workspace
         .write("stack.yaml", stack.replace("hello", "goodbye"));
-    builds(1, "an argument changed");
+    builds(true, "an argument changed");
     assert_eq!(
         project
             .run(&["exec", "web", "--", "cat", "/greeting", "/context/file"])
@@ -80,7 +81,7 @@ fn an_unchanged_context_is_not_built_again() {
     );
     engine.forget();
     project.run(&["up", "-d", "--build"]).success();
-    assert_eq!(engine.count("POST /build"), 1, "it was asked for");
+    assert!(engine.count("POST /build") > 0, "it was asked for");
     // The one that runs, and the one before it, which ran until it was replaced.
     let label = format!("label=dev.motif.stack={}", project.name);
     let kept = docker(&["images", "--quiet", "--filter", &label]);

@@ -3,8 +3,10 @@
 mod credentials;
 
 use bollard::query_parameters::TagImageOptionsBuilder;
-use hyper::Request;
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderName};
+use hyper::http::request::Builder;
+use hyper::{Request, Response};
 use serde_json::Value;
 
 use super::build::{Message, Messages};
@@ -31,6 +33,14 @@ pub struct RegistryError {
 }
 
 impl RegistryError {
+    fn about(intent: &'static str, reference: &str, answer: Answer) -> Error {
+        Error::Registry(Box::new(Self {
+            intent,
+            reference: reference.to_owned(),
+            answer,
+        }))
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         let Answer::Refused { message, .. } = &self.answer else {
@@ -97,23 +107,10 @@ impl Docker {
             .tag_image(image, Some(options))
             .await
             .intent(|| format!("name the image `{image}` as `{reference}`"))?;
-        let failed = |answer| {
-            Error::Registry(Box::new(RegistryError {
-                intent: "push",
-                reference: reference.to_owned(),
-                answer,
-            }))
-        };
-        let credentials = Credentials::find(host(reference)).await?;
+        let failed = |answer| RegistryError::about("push", reference, answer);
         let request = Request::post(format!("http://docker/images/{repository}/push?tag={tag}"))
-            .header(CONTENT_TYPE, "application/json")
-            .header(AUTHORIZATION, credentials.header())
-            .body(nothing())
-            .map_err(|error| failed(bollard::errors::Error::from(error).into()))?;
-        let answer = self.call(request).await.map_err(|error| failed(error.into()))?;
-        if !answer.status().is_success() {
-            return Err(failed(Answer::refused(answer).await));
-        }
+            .header(CONTENT_TYPE, "application/json");
+        let answer = self.ask_registry("push", reference, request).await?;
         let mut messages = Messages::new(answer.into_body());
         let mut digest = None;
         while let Some(message) = messages.next().await.map_err(|error| failed(error.into()))? {
@@ -138,22 +135,8 @@ impl Docker {
 
     /// Asks a registry for the digest of an image.
     pub async fn digest(&self, reference: &str) -> Result<String, Error> {
-        let failed = |answer| {
-            Error::Registry(Box::new(RegistryError {
-                intent: "find",
-                reference: reference.to_owned(),
-                answer,
-            }))
-        };
-        let credentials = Credentials::find(host(reference)).await?;
-        let request = Request::get(format!("http://docker/distribution/{reference}/json"))
-            .header(AUTHORIZATION, credentials.header())
-            .body(nothing())
-            .map_err(|error| failed(bollard::errors::Error::from(error).into()))?;
-        let answer = self.call(request).await.map_err(|error| failed(error.into()))?;
-        if !answer.status().is_success() {
-            return Err(failed(Answer::refused(answer).await));
-        }
+        let request = Request::get(format!("http://docker/distribution/{reference}/json"));
+        let answer = self.ask_registry("find", reference, request).await?;
         let body =
             http_body_util::BodyExt::collect(http_body_util::Limited::new(answer.into_body(), LARGEST));
         let bytes = body
@@ -164,11 +147,30 @@ impl Docker {
             .ok()
             .and_then(|found: Value| Some(found["Descriptor"]["digest"].as_str()?.to_owned()))
             .ok_or_else(|| {
-                failed(Answer::Refused {
-                    status: 200,
-                    message: "the engine's answer holds no digest".to_owned(),
-                })
+                let message = "the engine's answer holds no digest".to_owned();
+                RegistryError::about("find", reference, Answer::Refused { status: 200, message })
             })
+    }
+
+    /// Asks the engine for something of an image's registry, with what `docker login` left for it.
+    async fn ask_registry(
+        &self,
+        intent: &'static str,
+        reference: &str,
+        request: Builder,
+    ) -> Result<Response<Incoming>, Error> {
+        let failed = |answer| RegistryError::about(intent, reference, answer);
+        let credentials = Credentials::find(host(reference)).await?;
+        let request = request
+            .header(AUTHORIZATION, credentials.header())
+            .body(nothing())
+            .map_err(|error| failed(bollard::errors::Error::from(error).into()))?;
+        let answer = self.call(request).await.map_err(|error| failed(error.into()))?;
+        if answer.status().is_success() {
+            Ok(answer)
+        } else {
+            Err(failed(Answer::refused(answer).await))
+        }
     }
 }
 
