@@ -216,16 +216,18 @@ fn domain(text: &str) -> Result<String, String> {
     let is_domain = text.len() <= 253 && text.split('.').all(|label| Name::new(label).is_some());
     is_domain
         .then(|| text.to_owned())
-        .ok_or_else(|| "it looks like `example.com`: parts of a-z, 0-9 and -, with dots between".to_owned())
+        .ok_or_else(|| "it has parts of a-z, 0-9 and -, with dots between, as `example.com` has".to_owned())
 }
 
 fn gateway(text: &str) -> Result<Gateway, String> {
     let (namespace, gateway) = match text.split_once('/') {
-        Some((namespace, gateway)) => (Some(name(namespace)?.to_string()), gateway),
+        Some((namespace, gateway)) => (Some(namespace), gateway),
         None => (None, text),
     };
+    let namespace = namespace.map(name).transpose();
+    let why = |why| format!("it is NAME or NAMESPACE/NAME: {why}");
     Ok(Gateway {
-        namespace,
-        name: domain(gateway)?,
+        namespace: namespace.map_err(why)?.map(|name| name.to_string()),
+        name: domain(gateway).map_err(why)?,
     })
 }

@@ -8,7 +8,9 @@
 mod build;
 mod expression;
 mod files;
+mod path;
 mod probe;
+mod range;
 mod sample;
 mod text;
 mod tree;

@@ -1,6 +1,5 @@
 //! Stacks on the machine's real engine.
 
-mod adapters;
 mod add;
 mod connections;
 mod interruption;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use crate::motif::Workspace;
@@ -16,7 +18,7 @@ services:
 ";
 
 fn names(workspace: &Workspace, folder: &str) -> Vec<String> {
-    let entries = std::fs::read_dir(workspace.path().join(folder)).unwrap();
+    let entries = fs::read_dir(workspace.path().join(folder)).unwrap();
     let names: BTreeSet<String> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
@@ -113,7 +115,7 @@ fn a_second_export_replaces_its_own_files_and_names_those_left_over() {
             "{}",
             output.stderr
         );
-        std::fs::remove_dir_all(workspace.path().join("k8s")).unwrap();
+        fs::remove_dir_all(workspace.path().join("k8s")).unwrap();
     }
 }
 
@@ -248,4 +250,53 @@ fn a_reader_that_goes_away_is_fine() {
         String::from_utf8_lossy(&output.stderr)
     );
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn values_of_secrets_are_for_their_owner_alone() {
+    let stack = "
+stack: shop
+pods:
+  web:
+    egress: []
+    containers: { app: { image: 'nginx:1.27', user: 101, mounts: { key: /key } } }
+    volumes: { key: { secret: key } }
+secrets: { key: { files: { word: word } } }
+";
+    let workspace = Workspace::new()
+        .file("stack.yaml", stack)
+        .file("word", "open sesame");
+    let export = ["export", "kubernetes", "--include-secrets", "-o", "k8s"];
+    let check = [&export[..], &["--check"]].concat();
+    workspace.run(&export).success();
+    let path = workspace.path().join("k8s/secret-key.yaml");
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(), 0o600);
+    let open = "b3BlbiBzZXNhbWU=";
+    assert!(workspace.read("k8s/secret-key.yaml").contains(open));
+    workspace.run(&check).success();
+
+    // A diff tells that they changed, and neither what they were nor what they are.
+    workspace.write("word", "shut sesame");
+    let shown = workspace.run(&check).code(1).to_string();
+    assert!(
+        shown.contains("k8s/secret-key.yaml differs; it holds values of secrets"),
+        "{shown}"
+    );
+    let secrets = [open, "c2h1dCBzZXNhbWU=", "sesame"];
+    assert!(!secrets.iter().any(|secret| shown.contains(secret)), "{shown}");
+
+    // What was opened to others is closed again.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    workspace.run(&export).success();
+    assert_eq!(mode(), 0o600);
+
+    // Nor does a diff show a file of a secret that is no more.
+    workspace.write("stack.yaml", STACK);
+    let shown = workspace.run(&check).code(1).to_string();
+    assert!(
+        shown.contains("k8s/secret-key.yaml is no longer exported"),
+        "{shown}"
+    );
+    assert!(!shown.contains("c2h1dCBzZXNhbWU="), "{shown}");
 }
