@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::item::{Item, Map};
+use super::item::{Item, Map, Member, merge};
 use crate::diagnostic::Span;
 use crate::stack::Name;
 
@@ -21,6 +21,8 @@ pub struct Draft {
     pub services: Vec<Service>,
     /// Secrets by name.
     pub secrets: BTreeMap<String, Secret>,
+    /// What a file says in a stack's own words; nothing of it takes the place of the rest.
+    pub more: Vec<Member>,
 }
 
 /// A parameter: a text that is chosen later.
@@ -373,7 +375,7 @@ impl Draft {
     }
 
     /// The stack as it is written.
-    pub fn item(&self) -> Vec<super::item::Member> {
+    pub fn item(&self) -> Vec<Member> {
         let mut root = Map::default();
         root.put("stack", self.name.as_str());
         if let Some(first) = root.0.last_mut() {
@@ -419,6 +421,10 @@ impl Draft {
             secrets.put_from(name, value, origin);
         }
         root.filled("secrets", secrets);
+        if !self.more.is_empty() {
+            merge(&mut root.0, self.more.clone());
+            arrange(&mut root.0);
+        }
         root.0
     }
 
@@ -465,6 +471,78 @@ fn service_port(port: &ServicePort, pod: Option<&Pod>) -> Item {
         None => map.put("target", Item::plain(port.target)),
     }
     map.into()
+}
+
+/// Puts the keys of a stack, its pods and their containers in the order in which people write them.
+fn arrange(root: &mut [Member]) {
+    const ROOT: &[&str] = &["stack", "parameters", "pods", "services", "jobs", "secrets"];
+    const POD: &[&str] = &[
+        "replicas",
+        "schedule",
+        "concurrency",
+        "completions",
+        "parallelism",
+        "indexed",
+        "retries",
+        "deadline",
+        "ttl",
+        "restart",
+        "stable",
+        "hostname",
+        "shareProcesses",
+        "grace",
+        "after",
+        "egress",
+        "containers",
+        "volumes",
+    ];
+    const CONTAINER: &[&str] = &[
+        "image",
+        "build",
+        "block",
+        "role",
+        "command",
+        "args",
+        "env",
+        "ports",
+        "mounts",
+        "resources",
+        "startup",
+        "ready",
+        "live",
+        "security",
+        "user",
+        "readOnly",
+        "capabilities",
+        "directory",
+        "sync",
+    ];
+    const SERVICE: &[&str] = &["pod", "ports", "publish", "affinity", "headless"];
+    fn sort(members: &mut [Member], order: &[&str]) {
+        let place = |key: &str| order.iter().position(|known| *known == key);
+        members.sort_by_key(|member| place(&member.key).unwrap_or(order.len()));
+    }
+    fn each(members: &mut [Member], key: &str, order: &[&str], then: fn(&mut [Member])) {
+        let holders = members.iter_mut().filter(|member| member.key == key);
+        for holder in holders {
+            let Item::Map(named) = &mut holder.value else {
+                continue;
+            };
+            for member in named {
+                if let Item::Map(inner) = &mut member.value {
+                    sort(inner, order);
+                    then(inner);
+                }
+            }
+        }
+    }
+    sort(root, ROOT);
+    for section in ["pods", "jobs"] {
+        each(root, section, POD, |pod| {
+            each(pod, "containers", CONTAINER, |_| {});
+        });
+    }
+    each(root, "services", SERVICE, |_| {});
 }
 
 fn comment(map: &mut Map, comment: Option<&String>) {

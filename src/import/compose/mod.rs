@@ -1,6 +1,7 @@
 //! Turns the services of a Compose file into a draft of a stack.
 
 mod health;
+mod own;
 mod port;
 mod rules;
 mod security;
@@ -10,6 +11,7 @@ mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use own::{KEY, Mark, Own};
 pub use rules::RULES;
 
 use super::draft::{Container, Draft, Job, Pod, Secret, Service, ServicePort, free, port_name};
@@ -31,6 +33,8 @@ pub(super) struct Context<'a> {
     volumes: BTreeMap<String, &'a Node>,
     configs: BTreeMap<String, &'a Node>,
     secrets: BTreeMap<String, &'a Node>,
+    /// The secrets that an export says the stack has: their keys are declared as `db.password`.
+    own_secrets: BTreeSet<String>,
     /// The pods that use each named volume.
     users: BTreeMap<String, BTreeSet<String>>,
     said: BTreeSet<String>,
@@ -96,6 +100,7 @@ pub fn draft(
         volumes: declared(document, "volumes"),
         configs: declared(document, "configs"),
         secrets: declared(document, "secrets"),
+        own_secrets: BTreeSet::new(),
         users: BTreeMap::new(),
         said: BTreeSet::new(),
     };
@@ -131,12 +136,18 @@ impl Context<'_> {
         }
         let services = record.take("services");
         let mut read: Vec<Read> = Vec::new();
+        let mut own = Own::default();
+        own.rest = document.get(KEY).map(|entry| &entry.value);
         for entry in services
             .and_then(|entry| entry.value.entries())
             .unwrap_or_default()
         {
             let path = format!("services.{}", entry.key);
             if entry.key.starts_with("x-") {
+                continue;
+            }
+            if let Some(mark) = Mark::of(entry, own.rest) {
+                own.push(mark, entry);
                 continue;
             }
             let Some(service) = Record::of(&entry.value, "service", path, self.notes) else {
@@ -147,7 +158,10 @@ impl Context<'_> {
         // What begins with `x-` is for others.
         record.ignore_prefix("x-");
         record.rest(RULES, self.notes);
-        self.join(&read);
+        if !own.services.is_empty() {
+            self.own(&own);
+        }
+        self.join(&read, &own);
         for parameter in self.draft.parameters.values_mut() {
             parameter.default.get_or_insert_default();
         }
@@ -222,7 +236,7 @@ impl Context<'_> {
     }
 
     /// Puts containers into the pods that they belong to, and services in front of those.
-    fn join(&mut self, read: &[Read]) {
+    fn join(&mut self, read: &[Read], marked: &Own) {
         let completed: BTreeSet<String> = read
             .iter()
             .flat_map(|service| &service.after)
@@ -256,8 +270,16 @@ impl Context<'_> {
             .collect();
         let mut names: BTreeMap<String, String> = BTreeMap::new();
         for name in &own {
-            let free = free(name, |free| names.values().any(|taken| taken == free));
-            names.insert(name.clone(), free);
+            let is_taken = |free: &str| {
+                let mut pods = self.draft.pods.iter();
+                names.values().any(|taken| taken == free) || pods.any(|pod| pod.name == free)
+            };
+            names.insert(name.clone(), free(name, is_taken));
+        }
+        for (mark, entry) in &marked.services {
+            if let Some((pod, _)) = mark.replica() {
+                names.insert(entry.key.clone(), pod.to_owned());
+            }
         }
         for service in read {
             let home = home(&service.name);

@@ -131,7 +131,7 @@ impl Context<'_> {
         published
     }
 
-    fn long_port(&mut self, node: &Node, path: &str) -> Option<Vec<Published>> {
+    pub(super) fn long_port(&mut self, node: &Node, path: &str) -> Option<Vec<Published>> {
         let mut record = Record::of(node, "port", path.to_owned(), self.notes)?;
         let target = record.text("target", self.notes);
         let published = record.text("published", self.notes);
@@ -139,6 +139,7 @@ impl Context<'_> {
         let protocol = record.text("protocol", self.notes);
         let name = record.text("name", self.notes);
         record.ignore(&["mode", "app_protocol"]);
+        record.ignore_prefix("x-");
         record.rest(RULES, self.notes);
         let mut value = |found: Option<crate::import::record::Found<String>>| {
             found.map(|found| self.value(&found.value, path, found.span))

@@ -225,6 +225,32 @@ pub const TEST_KIND: Rule = dropped(
     "a probe tries something",
     "write `test: [CMD, program, argument]`",
 );
+pub const OWN_TWICE: Rule = dropped(
+    "service",
+    "with the `x-motif` of another one",
+    "a container of a replica is one service",
+    "give it another `x-motif`, or none",
+);
+pub const OWN_REPLICA: Rule = approximated(
+    "service",
+    "of a further replica, that isn't as in the first one",
+    "as in the first replica",
+    "replicas of a pod are alike",
+    "change the first replica alike",
+);
+pub const OWN_SECRET: Rule = approximated(
+    "service.environment",
+    "a key of a secret by `x-motif`, with a value",
+    "the key of the secret",
+    "values are never written into a stack",
+    "take it out of the `x-motif` of the file, if it is no secret",
+);
+pub const OWN_PORT: Rule = dropped(
+    "service.ports",
+    "without `x-motif`, of a service that has one",
+    "a stack publishes ports of its services",
+    "name the service and its port: `x-motif: web/http`",
+);
 pub const SECRET_VALUES: Rule = kept_when(
     "secrets.file",
     "",
@@ -254,6 +280,16 @@ pub const RULES: &[Rule] = &[
     NO_SOURCE,
     USUAL_PORT,
     NO_PORT,
+    kept_when(
+        "service, mount, port",
+        "with `x-motif`, as `motif export compose` writes it",
+        "the container, volume or port of the stack that it was",
+        "what Compose's fields hold is read from them; the rest from the `x-motif` of the file",
+    ),
+    OWN_TWICE,
+    OWN_REPLICA,
+    OWN_SECRET,
+    OWN_PORT,
     kept("service.entrypoint", "`command`"),
     kept("service.command", "`args`"),
     kept("service.environment", "`env`"),
