@@ -28,10 +28,23 @@ pub struct Draft {
 /// A parameter: a text that is chosen later.
 #[derive(Debug, Clone)]
 pub struct Parameter {
-    /// What it is without a choice; absent where it has to be chosen.
+    /// What it is without a choice.
     pub default: Option<String>,
+    /// Where it has to be chosen: what to know for that, which may be nothing.
+    pub required: Option<String>,
     /// What it is from.
     pub origin: Span,
+}
+
+impl Parameter {
+    /// One that is empty, as long as nothing else is known of it.
+    pub fn new(origin: Span) -> Self {
+        Self {
+            default: None,
+            required: None,
+            origin,
+        }
+    }
 }
 
 /// A pod or a job.
@@ -385,7 +398,10 @@ impl Draft {
         for (name, parameter) in &self.parameters {
             let mut value = Map::default();
             value.put("type", "string");
-            value.maybe("default", parameter.default.clone());
+            match &parameter.required {
+                Some(help) => value.maybe("help", Some(help.as_str()).filter(|help| !help.is_empty())),
+                None => value.put("default", parameter.default.clone().unwrap_or_default()),
+            }
             parameters.put_from(name, value, parameter.origin);
         }
         root.filled("parameters", parameters);

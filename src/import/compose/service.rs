@@ -2,12 +2,12 @@
 
 use super::storage::Mounted;
 use super::text::{duration, milliseconds, size, words};
-use super::{Context, RULES, Read, rules, text_at};
+use super::{Context, RULES, Read, rules, scalar, text_at};
 use crate::diagnostic::{Span, quoted};
 use crate::import::block::block;
 use crate::import::draft::{Container, Env, Job, Parameter, Pod, Source, free};
 use crate::import::item::{Item, Map};
-use crate::import::record::{Found, Record, text_of};
+use crate::import::record::{Found, Record, is_nothing, text_of};
 use crate::stack::{MilliCpu, Name};
 use crate::yaml::{Content, Node};
 
@@ -295,9 +295,8 @@ impl Context<'_> {
                 .collect(),
             Content::Mapping(entries) => {
                 let value = |node: &Node| match &node.content {
-                    Content::Scalar { text, plain } if *plain && matches!(text.as_str(), "null" | "~") => {
-                        None
-                    }
+                    _ if is_nothing(node) => None,
+                    Content::Scalar { text, plain: true } => Some(scalar::text(text)),
                     _ => text_of(node).map(str::to_owned),
                 };
                 let pair =
@@ -320,12 +319,8 @@ impl Context<'_> {
                 value
             } else {
                 self.rule(&rules::PASSED, &format!("{path}.{name}"), span);
-                let default = Some(String::new());
-                let parameter = Parameter {
-                    default,
-                    origin: span,
-                };
-                self.draft.parameters.entry(name.clone()).or_insert(parameter);
+                let parameters = &mut self.draft.parameters;
+                parameters.entry(name.clone()).or_insert(Parameter::new(span));
                 format!("${{{name}-}}")
             };
             let is_new = env.iter().all(|(other, ..)| *other != name);

@@ -196,7 +196,10 @@ impl Context<'_> {
             }
             FileKind::File => {
                 let (folder, name) = target.rsplit_once('/').unwrap_or(("", target));
-                if folder.is_empty() || !(file == name || file.ends_with(&format!("/{name}"))) {
+                if folder.is_empty() {
+                    return self.rule(&rules::ROOT, path, span);
+                }
+                if !(file == name || file.ends_with(&format!("/{name}"))) {
                     return self.rule(&rules::HOST_FOLDER, path, span);
                 }
                 self.rule(&rules::FOLDER, path, span);
@@ -225,7 +228,7 @@ impl Context<'_> {
             };
             let (folder, name) = target.rsplit_once('/').unwrap_or(("", &target));
             if folder.is_empty() {
-                self.rule(&rules::HOST_FOLDER, &path, span);
+                self.rule(&rules::ROOT, &path, span);
                 continue;
             }
             let text = match (text_at(declared, "content"), text_at(declared, "file")) {
@@ -285,7 +288,10 @@ impl Context<'_> {
                 self.rule(&rules::NO_FILE, &format!("secrets.{source}"), declared.span);
                 continue;
             };
-            if let Some((folder, key)) = target.rsplit_once('/').filter(|(folder, _)| !folder.is_empty()) {
+            let (folder, key) = target.rsplit_once('/').unwrap_or(("", &target));
+            if folder.is_empty() {
+                self.rule(&rules::ROOT, &path, span);
+            } else {
                 let of_folder = folders.entry(folder.to_owned()).or_default();
                 of_folder.push((source.clone(), key.to_owned(), file, span));
             }
