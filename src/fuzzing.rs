@@ -75,10 +75,13 @@ pub fn import(bytes: &[u8]) -> bool {
     let (report, is_stack) = match import::import(&[input], &files, &options) {
         Ok(import) => {
             files.0.insert("stack.yaml".into(), import.text.into_bytes());
-            assert!(
-                load(&files, "stack.yaml", &self::options()).is_ok(),
-                "a stack passes the check"
-            );
+            let checked = load(&files, "stack.yaml", &self::options());
+            // A parameter that has to be given is given later.
+            let is_open = |problems: crate::diagnostic::Problems| {
+                let mut list = problems.list.iter();
+                list.all(|problem| problem.message.ends_with("has no value"))
+            };
+            assert!(checked.map_or_else(is_open, |_| true), "a stack passes the check");
             (import.report, true)
         }
         Err(unusable) => (unusable.report, false),

@@ -48,6 +48,7 @@ pub fn checked(
     notes: &mut Notes,
 ) -> Option<String> {
     let options = stack::Options {
+        set: stand_ins(&members),
         blocks: blocks.to_vec(),
         ..stack::Options::default()
     };
@@ -94,6 +95,17 @@ pub fn checked(
         }
     }
     None
+}
+
+/// Values for the parameters that have to be given: each a text, a number and a name, as good as any.
+fn stand_ins(members: &[Member]) -> Vec<String> {
+    let parameters = members.iter().find(|member| member.key == "parameters");
+    let Some(Item::Map(parameters)) = parameters.map(|member| &member.value) else {
+        return Vec::new();
+    };
+    let is_required = |parameter: &&Member| matches!(&parameter.value, Item::Map(keys) if keys.iter().all(|key| key.key != "default"));
+    let required = parameters.iter().filter(is_required);
+    required.map(|parameter| format!("{}=1", parameter.key)).collect()
 }
 
 /// The way to what stands at a place of a text.

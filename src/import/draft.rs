@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::item::{Item, Map};
+use super::item::{Item, Map, Member, merge};
 use crate::diagnostic::Span;
 use crate::stack::Name;
 
@@ -21,15 +21,30 @@ pub struct Draft {
     pub services: Vec<Service>,
     /// Secrets by name.
     pub secrets: BTreeMap<String, Secret>,
+    /// What a file says in a stack's own words; nothing of it takes the place of the rest.
+    pub more: Vec<Member>,
 }
 
 /// A parameter: a text that is chosen later.
 #[derive(Debug, Clone)]
 pub struct Parameter {
-    /// What it is without a choice; absent where it has to be chosen.
+    /// What it is without a choice.
     pub default: Option<String>,
+    /// Where it has to be chosen: what to know for that, which may be nothing.
+    pub required: Option<String>,
     /// What it is from.
     pub origin: Span,
+}
+
+impl Parameter {
+    /// One that is empty, as long as nothing else is known of it.
+    pub fn new(origin: Span) -> Self {
+        Self {
+            default: None,
+            required: None,
+            origin,
+        }
+    }
 }
 
 /// A pod or a job.
@@ -373,7 +388,7 @@ impl Draft {
     }
 
     /// The stack as it is written.
-    pub fn item(&self) -> Vec<super::item::Member> {
+    pub fn item(&self) -> Vec<Member> {
         let mut root = Map::default();
         root.put("stack", self.name.as_str());
         if let Some(first) = root.0.last_mut() {
@@ -383,7 +398,10 @@ impl Draft {
         for (name, parameter) in &self.parameters {
             let mut value = Map::default();
             value.put("type", "string");
-            value.maybe("default", parameter.default.clone());
+            match &parameter.required {
+                Some(help) => value.maybe("help", Some(help.as_str()).filter(|help| !help.is_empty())),
+                None => value.put("default", parameter.default.clone().unwrap_or_default()),
+            }
             parameters.put_from(name, value, parameter.origin);
         }
         root.filled("parameters", parameters);
@@ -419,6 +437,10 @@ impl Draft {
             secrets.put_from(name, value, origin);
         }
         root.filled("secrets", secrets);
+        if !self.more.is_empty() {
+            merge(&mut root.0, self.more.clone());
+            arrange(&mut root.0);
+        }
         root.0
     }
 
@@ -465,6 +487,78 @@ fn service_port(port: &ServicePort, pod: Option<&Pod>) -> Item {
         None => map.put("target", Item::plain(port.target)),
     }
     map.into()
+}
+
+/// Puts the keys of a stack, its pods and their containers in the order in which people write them.
+fn arrange(root: &mut [Member]) {
+    const ROOT: &[&str] = &["stack", "parameters", "pods", "services", "jobs", "secrets"];
+    const POD: &[&str] = &[
+        "replicas",
+        "schedule",
+        "concurrency",
+        "completions",
+        "parallelism",
+        "indexed",
+        "retries",
+        "deadline",
+        "ttl",
+        "restart",
+        "stable",
+        "hostname",
+        "shareProcesses",
+        "grace",
+        "after",
+        "egress",
+        "containers",
+        "volumes",
+    ];
+    const CONTAINER: &[&str] = &[
+        "image",
+        "build",
+        "block",
+        "role",
+        "command",
+        "args",
+        "env",
+        "ports",
+        "mounts",
+        "resources",
+        "startup",
+        "ready",
+        "live",
+        "security",
+        "user",
+        "readOnly",
+        "capabilities",
+        "directory",
+        "sync",
+    ];
+    const SERVICE: &[&str] = &["pod", "ports", "publish", "affinity", "headless"];
+    fn sort(members: &mut [Member], order: &[&str]) {
+        let place = |key: &str| order.iter().position(|known| *known == key);
+        members.sort_by_key(|member| place(&member.key).unwrap_or(order.len()));
+    }
+    fn each(members: &mut [Member], key: &str, order: &[&str], then: fn(&mut [Member])) {
+        let holders = members.iter_mut().filter(|member| member.key == key);
+        for holder in holders {
+            let Item::Map(named) = &mut holder.value else {
+                continue;
+            };
+            for member in named {
+                if let Item::Map(inner) = &mut member.value {
+                    sort(inner, order);
+                    then(inner);
+                }
+            }
+        }
+    }
+    sort(root, ROOT);
+    for section in ["pods", "jobs"] {
+        each(root, section, POD, |pod| {
+            each(pod, "containers", CONTAINER, |_| {});
+        });
+    }
+    each(root, "services", SERVICE, |_| {});
 }
 
 fn comment(map: &mut Map, comment: Option<&String>) {

@@ -124,6 +124,21 @@ impl Map {
     }
 }
 
+/// Adds members that aren't there; what is there stays, and is looked into.
+pub fn merge(members: &mut Vec<Member>, more: Vec<Member>) {
+    for new in more {
+        match members.iter_mut().find(|member| member.key == new.key) {
+            Some(member) => {
+                if let (Item::Map(inner), Item::Map(more)) = (&mut member.value, new.value) {
+                    merge(inner, more);
+                }
+            }
+            None if matches!(&new.value, Item::Map(inner) if inner.is_empty()) => {}
+            None => members.push(new),
+        }
+    }
+}
+
 /// One step on the way to a part of an item.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {

@@ -60,11 +60,10 @@ pub fn start_command(container: &Container) -> (Option<Vec<String>>, Option<Vec<
     if !container.watched {
         return (container.entrypoint.clone(), container.arguments.clone());
     }
-    let own = |words: &Vec<String>| words.clone();
     let arguments = match (&container.arguments, &container.entrypoint) {
-        (Some(arguments), _) => own(arguments),
+        (Some(arguments), _) => arguments.clone(),
         (None, Some(_)) => Vec::new(),
-        (None, None) => own(&container.image.arguments),
+        (None, None) => container.image.arguments.clone(),
     };
     let program = container
         .entrypoint
@@ -91,7 +90,8 @@ pub fn start_command(container: &Container) -> (Option<Vec<String>>, Option<Vec<
         words.push(format!("--state={RESTARTS_FOLDER}"));
     }
     words.push("--".to_owned());
-    (Some(words), Some([own(program), arguments].concat()))
+    words.extend(program.iter().cloned());
+    (Some(words), (!arguments.is_empty()).then_some(arguments))
 }
 
 /// A probe as the blocks read it.

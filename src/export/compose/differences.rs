@@ -19,6 +19,15 @@ pub fn say(context: &mut Context, needs_block_image: bool) {
         let path = format!("pods.{}", pod.name);
         spec(context, &path, &pod.name, &pod.spec);
         unasked(context, &path, pod);
+        if pod.replicas == 0 {
+            context.say(
+                &fields::NONE,
+                format!("{path}.replicas"),
+                &pod.place,
+                format!("nothing of `{}` is in the file", pod.name),
+                "export with a replica, where it is to run",
+            );
+        }
         if let Some(range) = pod.range {
             context.say(
                 &fields::RANGE,

@@ -56,6 +56,9 @@ pub struct Document {
     /// Named volumes.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub volumes: BTreeMap<String, Volume>,
+    /// What no field holds of the stack.
+    #[serde(rename = "x-motif", skip_serializing_if = "serde_json::Map::is_empty")]
+    pub rest: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A file of a config.
@@ -86,6 +89,9 @@ pub struct Volume {
 /// One container.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Service {
+    /// What it is of the stack; a name with a dot is none of it.
+    #[serde(rename = "x-motif")]
+    pub mark: String,
     /// The image's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<Text>,
@@ -246,6 +252,9 @@ pub struct Port {
     pub published: String,
     /// Transport.
     pub protocol: &'static str,
+    /// The service of the stack and its port.
+    #[serde(rename = "x-motif")]
+    pub mark: String,
 }
 
 /// Readiness: a command in the container.
@@ -291,6 +300,9 @@ pub struct Mount {
     /// Of memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tmpfs: Option<TmpfsOptions>,
+    /// The pod's name of it, where it is one of the stack's.
+    #[serde(rename = "x-motif", skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
 }
 
 /// How a named volume is mounted.

@@ -15,6 +15,11 @@ pub const RANGE: Field = approximated(
     "services for `min` replicas",
     "nothing adds or removes replicas",
 );
+pub const NONE: Field = dropped(
+    "pods.<pod>.replicas",
+    "0",
+    "each replica is a service: of none there is nothing in the file",
+);
 pub const EGRESS: Field = dropped(
     "pods.<pod>.egress",
     "",
@@ -184,6 +189,7 @@ pub const FIELDS: &[Field] = &[
         "services for each replica: `web-0`, `web-1`",
         "their number is that of the export: `docker compose up --scale` knows nothing of it",
     ),
+    NONE,
     RANGE,
     kept(
         "pods.<pod>.stable",

@@ -7,6 +7,7 @@ mod document;
 mod fields;
 mod image;
 mod order;
+mod origin;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use crate::yaml;
 use document::{Document, Ordered, Service};
 #[cfg(test)]
 pub use fields::FIELDS;
+pub use origin::{is_own_mount, program, question};
 use text::Text;
 use unit::{Unit, units};
 
@@ -136,6 +138,7 @@ pub fn export(stack: &Stack, options: &Options) -> Result<Export, Vec<desired::E
             configs: files.configs,
             secrets: image::build_secrets(&context, files.secrets),
             volumes: volume::declared(&context, &volumes, needs_binary),
+            rest: origin::rest(&context),
         },
         report: context.report.sorted(),
     })
@@ -170,9 +173,14 @@ impl Context<'_> {
 
     /// A path of the stack, from the folder of the file.
     fn path(&self, path: &str) -> Text {
+        Text::literal(self.written(path))
+    }
+
+    /// The same, not yet a text of the file.
+    fn written(&self, path: &str) -> String {
         match path {
-            "." => Text::literal(&self.options.folder),
-            _ => Text::literal(format!("{}/{path}", self.options.folder)),
+            "." => self.options.folder.clone(),
+            _ => format!("{}/{path}", self.options.folder),
         }
     }
 }

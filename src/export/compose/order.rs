@@ -44,7 +44,7 @@ pub fn gates_and_services(context: &Context, unit: &Unit, units: &[Unit]) -> Vec
                             condition: Condition::Started,
                         };
                         gate = Some((asked.clone(), {
-                            let mut gate = gate_service(context, &service, probe);
+                            let mut gate = gate_service(context, &asked, &service, probe);
                             gate.depends_on.add(name.clone(), waits_for_it);
                             gate
                         }));
@@ -100,7 +100,7 @@ fn gate_name(name: &str) -> String {
 }
 
 /// A service in a pod's network that ends well when a startup probe passes.
-fn gate_service(context: &Context, sidecar: &Service, probe: &Probe) -> Service {
+fn gate_service(context: &Context, name: &str, sidecar: &Service, probe: &Probe) -> Service {
     let patience = probe.delay + (probe.every + probe.timeout) * probe.failures;
     let mut command = probe_command(probe);
     // The binary and `block` are the image's entry point.
@@ -113,7 +113,7 @@ fn gate_service(context: &Context, sidecar: &Service, probe: &Probe) -> Service 
         restart: Text::literal("no"),
         ends: true,
         stop_grace_period: duration(Duration::ZERO),
-        ..bare(context)
+        ..bare(context, name)
     }
 }
 
@@ -182,7 +182,7 @@ pub fn last(context: &Context, services: &[(String, Service)]) -> Option<(String
             depends_on: waits,
             network_mode: Some(Text::literal("none")),
             command: Some(Text::literals(["pause"])),
-            ..bare(context)
+            ..bare(context, JOBS)
         };
         (JOBS.to_owned(), service)
     })

@@ -7,14 +7,15 @@ use super::document::{
 };
 use super::text::Text;
 use super::unit::Unit;
-use super::{Context, image, volume};
+use super::{Context, image, origin, volume};
 use crate::engine::desired::{self, BINARY, BINARY_FOLDER, Container, start_command};
 use crate::engine::labels::Role;
 use crate::stack::{self, EnvValue, Protocol, Restart, Source};
 
-/// A service of the block image with nothing but safe defaults.
-pub fn bare(context: &Context) -> Service {
+/// A service of the block image with nothing but safe defaults, and a name that none of the stack's has.
+pub fn bare(context: &Context, name: &str) -> Service {
     Service {
+        mark: name.to_owned(),
         image: Some(Text::literal(image::block(context.options))),
         pull_policy: image::pull_policy(context.options),
         read_only: true,
@@ -42,6 +43,7 @@ pub fn service(
     let is_foreign = written.is_some_and(|written| !matches!(written.source, Source::Block(_)));
     let (entrypoint, command) = start_command(container);
     Service {
+        mark: origin::mark(container),
         image: Some(Text::literal(&container.image.name)),
         // One replica builds for all, and none what is pinned.
         build: build
@@ -90,7 +92,7 @@ pub fn service(
         // A limit that swap can exceed is none on a cluster.
         memswap_limit: container.memory.map(size),
         healthcheck: health(container),
-        volumes: mounts(context, container, is_foreign),
+        volumes: mounts(context, written, container, is_foreign),
         restart: restart(unit, container),
         stop_grace_period: duration(container.grace),
         ends: container.role == Role::Init || (container.role == Role::Main && unit.job.is_some()),
@@ -118,6 +120,7 @@ fn ports(container: &Container) -> Vec<Port> {
             Protocol::Tcp => "tcp",
             Protocol::Udp => "udp",
         },
+        mark: format!("{}/{}", port.service, port.name),
     });
     ports.collect()
 }
@@ -152,7 +155,18 @@ fn health(container: &Container) -> Option<Health> {
     })
 }
 
-fn mounts(context: &Context, container: &Container, is_foreign: bool) -> Vec<Mount> {
+fn mounts(
+    context: &Context,
+    written: Option<&stack::Container>,
+    container: &Container,
+    is_foreign: bool,
+) -> Vec<Mount> {
+    let mark = |path: &str| {
+        let mut mounts = written.iter().flat_map(|written| &written.mounts);
+        mounts
+            .find(|mount| mount.path == path)
+            .map(|mount| mount.volume.to_string())
+    };
     let volume = |source: String, target: &str, read_only| Mount {
         r#type: "volume",
         source: Some(source),
@@ -161,6 +175,7 @@ fn mounts(context: &Context, container: &Container, is_foreign: bool) -> Vec<Mou
         // As in Kubernetes, what the image has at the path is hidden.
         volume: Some(VolumeOptions { nocopy: true }),
         tmpfs: None,
+        mark: mark(target),
     };
     let mut mounts: Vec<Mount> = container
         .mounts
@@ -177,6 +192,7 @@ fn mounts(context: &Context, container: &Container, is_foreign: bool) -> Vec<Mou
             size: most.map(size),
             mode: 0o1777,
         }),
+        mark: mark(path),
     }));
     if is_foreign && (container.watched || asks_by_binary(container)) {
         mounts.push(volume(volume::binary(context), BINARY_FOLDER, true));

@@ -80,6 +80,7 @@ impl Files {
             read_only: false,
             volume: None,
             tmpfs: None,
+            mark: None,
         });
     }
 
@@ -97,6 +98,7 @@ impl Files {
             read_only: false,
             volume: None,
             tmpfs: None,
+            mark: None,
         }));
         Some(Service {
             network_mode: Some(Text::literal("none")),
@@ -111,7 +113,7 @@ impl Files {
             volumes,
             restart: Text::literal("no"),
             ends: true,
-            ..bare(context)
+            ..bare(context, SERVICE)
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::text::{duration, milliseconds, words};
 use super::{Context, RULES, rules};
+use crate::diagnostic::Span;
 use crate::import::item::{Item, Map};
 use crate::import::record::{Record, text_of};
 use crate::yaml::Content;
@@ -12,48 +13,68 @@ const INTERVAL: u64 = 30_000;
 /// A request of a probe: its scheme, its port and its path.
 type Request = (&'static str, u16, String);
 
+/// A health check, as written.
+pub(super) struct Check {
+    /// `CMD`, `CMD-SHELL` or `NONE`, and what comes after it; none where nothing is said.
+    pub words: Option<Vec<String>>,
+    /// Milliseconds between checks.
+    pub interval: u64,
+    /// Milliseconds that one may take.
+    pub timeout: u64,
+    /// Failures in a row.
+    pub retries: u64,
+    path: String,
+    pub span: Span,
+}
+
 impl Context<'_> {
     /// Reads `healthcheck`; none where there is no check.
-    pub(super) fn health(&mut self, record: &mut Record) -> Option<Map> {
+    pub(super) fn check(&mut self, record: &mut Record) -> Option<Check> {
         let mut health = record.record("healthcheck", "healthcheck", self.notes)?;
         let disabled = health
             .boolean("disable", self.notes)
             .is_some_and(|found| found.value);
         let (path, span) = (health.at("test"), health.span);
         let test = health.take("test");
-        let mut map = Map::default();
-        let command: Option<Vec<String>> = test.map(|entry| match &entry.value.content {
+        let words: Option<Vec<String>> = test.map(|entry| match &entry.value.content {
             Content::Sequence(items) => items.iter().filter_map(text_of).map(str::to_owned).collect(),
             _ => vec![
                 "CMD-SHELL".to_owned(),
                 text_of(&entry.value).unwrap_or_default().to_owned(),
             ],
         });
-        let command = command.map(|command| {
-            let values: Vec<String> = command.iter().map(|word| self.value(word, &path, span)).collect();
+        let words = words.map(|words| {
+            let values: Vec<String> = words.iter().map(|word| self.value(word, &path, span)).collect();
             values
         });
         let is_none = disabled
-            || command
+            || words
                 .as_deref()
-                .is_some_and(|command| command.first().is_some_and(|word| word == "NONE"));
-        let mut times = Map::default();
-        for (key, ours) in [("interval", "every"), ("timeout", "timeout")] {
+                .is_some_and(|words| words.first().is_some_and(|word| word == "NONE"));
+        let [interval, timeout] = ["interval", "timeout"].map(|key| {
             let found = health.text(key, self.notes);
             let value = found.and_then(|found| milliseconds(&self.value(&found.value, &path, found.span)));
-            times.put(
-                ours,
-                duration(value.filter(|value| *value > 0).unwrap_or(INTERVAL)),
-            );
-        }
+            value.filter(|value| *value > 0).unwrap_or(INTERVAL)
+        });
         let retries = health.whole("retries", self.notes).map_or(3, |found| found.value);
         health.ignore(&["start_period", "start_interval"]);
         health.ignore_prefix("x-");
         health.rest(RULES, self.notes);
-        if is_none {
-            return None;
-        }
-        match command.as_deref() {
+        (!is_none).then_some(Check {
+            words,
+            interval,
+            timeout,
+            retries,
+            path,
+            span,
+        })
+    }
+
+    /// A health check as a readiness probe.
+    pub(super) fn health(&mut self, record: &mut Record) -> Option<Map> {
+        let check = self.check(record)?;
+        let mut map = Map::default();
+        match check.words.as_deref() {
             Some([kind, script]) if kind == "CMD-SHELL" && !script.trim().is_empty() => {
                 match shell_request(script) {
                     Some(request) => put_request(&mut map, request),
@@ -65,13 +86,14 @@ impl Context<'_> {
                 None => map.put("exec", Item::texts(words.to_vec())),
             },
             _ => {
-                self.rule(&rules::TEST_KIND, &path, span);
+                self.rule(&rules::TEST_KIND, &check.path, check.span);
                 return None;
             }
         }
-        map.0.extend(times.0);
-        if retries != 3 && retries > 0 {
-            map.put("failures", Item::plain(retries));
+        map.put("every", duration(check.interval));
+        map.put("timeout", duration(check.timeout));
+        if check.retries != 3 && check.retries > 0 {
+            map.put("failures", Item::plain(check.retries));
         }
         Some(map)
     }

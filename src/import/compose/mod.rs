@@ -1,8 +1,10 @@
 //! Turns the services of a Compose file into a draft of a stack.
 
 mod health;
+mod own;
 mod port;
 mod rules;
+mod scalar;
 mod security;
 mod service;
 mod storage;
@@ -10,7 +12,9 @@ mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use own::{KEY, Mark, Own};
 pub use rules::RULES;
+use text::{Otherwise, Piece};
 
 use super::draft::{Container, Draft, Job, Pod, Secret, Service, ServicePort, free, port_name};
 use super::notes::Notes;
@@ -31,6 +35,8 @@ pub(super) struct Context<'a> {
     volumes: BTreeMap<String, &'a Node>,
     configs: BTreeMap<String, &'a Node>,
     secrets: BTreeMap<String, &'a Node>,
+    /// The secrets that an export says the stack has: their keys are declared as `db.password`.
+    own_secrets: BTreeSet<String>,
     /// The pods that use each named volume.
     users: BTreeMap<String, BTreeSet<String>>,
     said: BTreeSet<String>,
@@ -96,6 +102,7 @@ pub fn draft(
         volumes: declared(document, "volumes"),
         configs: declared(document, "configs"),
         secrets: declared(document, "secrets"),
+        own_secrets: BTreeSet::new(),
         users: BTreeMap::new(),
         said: BTreeSet::new(),
     };
@@ -131,12 +138,18 @@ impl Context<'_> {
         }
         let services = record.take("services");
         let mut read: Vec<Read> = Vec::new();
+        let mut own = Own::default();
+        own.rest = document.get(KEY).map(|entry| &entry.value);
         for entry in services
             .and_then(|entry| entry.value.entries())
             .unwrap_or_default()
         {
             let path = format!("services.{}", entry.key);
             if entry.key.starts_with("x-") {
+                continue;
+            }
+            if let Some(mark) = Mark::of(entry, own.rest) {
+                own.push(mark, entry);
                 continue;
             }
             let Some(service) = Record::of(&entry.value, "service", path, self.notes) else {
@@ -147,10 +160,10 @@ impl Context<'_> {
         // What begins with `x-` is for others.
         record.ignore_prefix("x-");
         record.rest(RULES, self.notes);
-        self.join(&read);
-        for parameter in self.draft.parameters.values_mut() {
-            parameter.default.get_or_insert_default();
+        if !own.services.is_empty() {
+            self.own(&own);
         }
+        self.join(&read, &own);
     }
 
     fn rule(&mut self, rule: &Rule, path: &str, span: Span) {
@@ -165,39 +178,64 @@ impl Context<'_> {
     }
 
     /// A text with its variables' defaults.
-    fn value(&mut self, text: &str, path: &str, span: Span) -> String {
-        let (text, names) = text::with_defaults(text);
-        for name in names {
-            let message = format!("`${{{name}}}` is its default");
-            self.notes.say(
-                &rules::VARIABLE_VALUE,
-                path,
-                span,
-                message,
-                rules::VARIABLE_VALUE.remedy,
-            );
+    fn value(&mut self, written: &str, path: &str, span: Span) -> String {
+        let (text, variables) = text::with_defaults(written);
+        for variable in variables {
+            let message = match variable {
+                Piece::Variable(name, Otherwise::Stop(_)) => {
+                    format!("`${{{name}}}` has to be given to Compose, and is empty")
+                }
+                Piece::Variable(name, _) => format!("`${{{name}}}` is its default"),
+                Piece::Where(_) | Piece::Text(_) => continue,
+            };
+            let rule = &rules::VARIABLE_VALUE;
+            self.notes.say(rule, path, span, message, rule.remedy);
         }
+        self.conditional(&text::pieces(written), path, span);
         text
+    }
+
+    /// Says of texts that are there with a variable only that they aren't.
+    fn conditional(&mut self, pieces: &[Piece], path: &str, span: Span) {
+        for piece in pieces {
+            if let Piece::Where(name) = piece {
+                let message = format!("what is there with `{name}` isn't");
+                let rule = &rules::VARIABLE_WHERE;
+                self.notes.say(rule, path, span, message, rule.remedy);
+            }
+        }
     }
 
     /// A text of a container: its variables are parameters.
     fn parameterised(&mut self, text: &str, path: &str, span: Span) -> super::item::Item {
-        let known: BTreeSet<String> = self.draft.parameters.keys().cloned().collect();
-        let Some(item) = text::template(text, &mut self.draft.parameters, span) else {
+        let parameters = &mut self.draft.parameters;
+        let known: BTreeMap<String, bool> = parameters
+            .iter()
+            .map(|(name, parameter)| (name.clone(), parameter.required.is_some()))
+            .collect();
+        let Some(item) = text::template(text, parameters, span) else {
             return self.value(text, path, span).into();
         };
-        let new: Vec<String> = self
-            .draft
-            .parameters
-            .keys()
-            .filter(|name| !known.contains(*name))
-            .cloned()
+        let new: Vec<(String, bool)> = parameters
+            .iter()
+            .map(|(name, parameter)| (name.clone(), parameter.required.is_some()))
+            .filter(|(name, is_required)| known.get(name) != Some(is_required))
             .collect();
-        for name in new {
-            let message = format!("`{name}` is a parameter");
-            let remedy = format!("give it by `--set {name}=…`, or set its default");
+        for (name, is_required) in new {
+            let (message, remedy) = if is_required {
+                (
+                    format!("`{name}` is a parameter that has to be given"),
+                    format!("give it by `--set {name}=…`, or add a default"),
+                )
+            } else {
+                (
+                    format!("`{name}` is a parameter"),
+                    format!("give it by `--set {name}=…`, or set its default"),
+                )
+            };
             self.notes.say(&rules::VARIABLE, path, span, message, remedy);
         }
+        self.conditional(&text::pieces(text), path, span);
         item
     }
 
@@ -222,7 +260,7 @@ impl Context<'_> {
     }
 
     /// Puts containers into the pods that they belong to, and services in front of those.
-    fn join(&mut self, read: &[Read]) {
+    fn join(&mut self, read: &[Read], marked: &Own) {
         let completed: BTreeSet<String> = read
             .iter()
             .flat_map(|service| &service.after)
@@ -239,16 +277,8 @@ impl Context<'_> {
             .iter()
             .filter_map(|service| Some((service.name.clone(), service.joins.clone()?.0)))
             .collect();
-        let home = |name: &str| {
-            let mut at = name.to_owned();
-            for _ in 0..joined.len() {
-                match joined.get(&at) {
-                    Some(next) => at.clone_from(next),
-                    None => break,
-                }
-            }
-            at
-        };
+        let homes = homes(&joined);
+        let home = |name: &str| homes.get(name).cloned().unwrap_or_else(|| name.to_owned());
         let own: BTreeSet<String> = read
             .iter()
             .filter(|service| service.joins.is_none())
@@ -256,14 +286,25 @@ impl Context<'_> {
             .collect();
         let mut names: BTreeMap<String, String> = BTreeMap::new();
         for name in &own {
-            let free = free(name, |free| names.values().any(|taken| taken == free));
-            names.insert(name.clone(), free);
+            let is_taken = |free: &str| {
+                let mut pods = self.draft.pods.iter();
+                names.values().any(|taken| taken == free) || pods.any(|pod| pod.name == free)
+            };
+            names.insert(name.clone(), free(name, is_taken));
+        }
+        for (mark, entry) in &marked.services {
+            if let Some((pod, _)) = mark.replica() {
+                names.insert(entry.key.clone(), pod.to_owned());
+            }
         }
         for service in read {
             let home = home(&service.name);
             if service.joins.is_none() {
                 let is_awaited = completed.contains(&service.name);
                 self.own_pod(service, &names[&service.name], is_awaited);
+            } else if joined.contains_key(&home) {
+                let path = format!("services.{}.network_mode", service.name);
+                self.rule(&rules::CYCLE, &path, service.origin);
             } else if !own.contains(&home) {
                 let path = format!("services.{}.network_mode", service.name);
                 self.rule(&rules::MISSING, &path, service.origin);
@@ -523,6 +564,26 @@ impl Context<'_> {
             files.insert(key.to_owned(), path);
         }
     }
+}
+
+/// The service whose pod each is part of that joins another; of those that join each other it is one of them.
+fn homes(joined: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut homes: BTreeMap<String, String> = BTreeMap::new();
+    for first in joined.keys() {
+        let mut way = BTreeSet::new();
+        let mut at = first;
+        let home = loop {
+            if let Some(home) = homes.get(at) {
+                break home.clone();
+            }
+            match joined.get(at) {
+                Some(next) if way.insert(at) => at = next,
+                _ => break at.clone(),
+            }
+        };
+        homes.extend(way.into_iter().map(|name| (name.clone(), home.clone())));
+    }
+    homes
 }
 
 /// The name of a pod's service: the pod's, unless it is that of another container in it.

@@ -1,7 +1,7 @@
 //! Reads ports, and finds out on which ones services are dialled.
 
 use super::{Context, RULES, rules};
-use crate::diagnostic::Span;
+use crate::diagnostic::{Span, quoted};
 use crate::import::draft::{Container, Port, ServicePort, Source};
 use crate::import::item::Item;
 use crate::import::record::{Record, text_of};
@@ -15,6 +15,8 @@ pub struct Published {
     pub udp: bool,
     /// The host's, as a stack writes it.
     pub host: String,
+    /// Whether the host's is one of several, of which Compose takes a free one.
+    pub is_of_range: bool,
     pub span: Span,
 }
 
@@ -124,14 +126,21 @@ impl Context<'_> {
                 short_port(&text, node.span)
             };
             match found {
-                Some(found) => published.extend(found),
+                Some(found) => {
+                    if let Some(port) = found.iter().find(|port| port.is_of_range) {
+                        let message = format!("port {} is published at {}", port.target, quoted(&port.host));
+                        let rule = &rules::PORT_RANGE;
+                        self.notes.say(rule, &path, node.span, message, rule.remedy);
+                    }
+                    published.extend(found);
+                }
                 None => self.rule(&rules::PORT, &path, node.span),
             }
         }
         published
     }
 
-    fn long_port(&mut self, node: &Node, path: &str) -> Option<Vec<Published>> {
+    pub(super) fn long_port(&mut self, node: &Node, path: &str) -> Option<Vec<Published>> {
         let mut record = Record::of(node, "port", path.to_owned(), self.notes)?;
         let target = record.text("target", self.notes);
         let published = record.text("published", self.notes);
@@ -139,6 +148,7 @@ impl Context<'_> {
         let protocol = record.text("protocol", self.notes);
         let name = record.text("name", self.notes);
         record.ignore(&["mode", "app_protocol"]);
+        record.ignore_prefix("x-");
         record.rest(RULES, self.notes);
         let mut value = |found: Option<crate::import::record::Found<String>>| {
             found.map(|found| self.value(&found.value, path, found.span))
@@ -208,7 +218,8 @@ fn short_port(text: &str, span: Span) -> Option<Vec<Published>> {
         "" | "0" => vec![0; targets.len()],
         host => range(host)?,
     };
-    if hosts.len() != targets.len() {
+    let is_of_range = targets.len() == 1 && hosts.len() > 1;
+    if hosts.len() != targets.len() && !is_of_range {
         return None;
     }
     let written = |host: u16| match address {
@@ -221,6 +232,7 @@ fn short_port(text: &str, span: Span) -> Option<Vec<Published>> {
         target,
         udp,
         host: written(host),
+        is_of_range,
         span,
     });
     Some(published.collect())
@@ -256,7 +268,10 @@ mod tests {
             "1-2:3-4",
             Some(&[(3, false, "0.0.0.0:1"), (4, false, "0.0.0.0:2")]),
         );
-        for wrong in ["", "a", "0", "1-2:3", "70000", "80/sctp", "x:1:2", "1-60000"] {
+        check("8080-8081:80", Some(&[(80, false, "0.0.0.0:8080")]));
+        for wrong in [
+            "", "a", "0", "1:2-3", "1-2:3-5", "2-1:3", "70000", "80/sctp", "x:1:2", "1-60000",
+        ] {
             check(wrong, None);
         }
     }

@@ -34,7 +34,7 @@ pub const ENV_FILE: Rule = dropped(
 pub const VARIABLE: Rule = approximated(
     "any text",
     "with a variable of the shell, in `environment`, `image`, `command` or `entrypoint`",
-    "a parameter of this name; without a default it is empty",
+    "a parameter of this name; without a default it is empty, and with `:?` or `?` it has to be given",
     "a stack has parameters",
     "give it by `--set NAME=value`, or set its default",
 );
@@ -44,6 +44,13 @@ pub const VARIABLE_VALUE: Rule = approximated(
     "the variable's default",
     "only the texts of containers take parameters",
     FLATTEN,
+);
+pub const VARIABLE_WHERE: Rule = approximated(
+    "any text",
+    "with `${NAME:+text}` or `${NAME+text}`",
+    "nothing in its place, as without the variable",
+    "a stack doesn't ask whether a parameter is given",
+    "write what is to be there",
 );
 pub const PASSED: Rule = approximated(
     "service.environment",
@@ -219,11 +226,56 @@ pub const PORT: Rule = dropped(
     "a port is `[address:][host:]container[/protocol]`",
     "correct it, and import again",
 );
+pub const PORT_RANGE: Rule = approximated(
+    "service.ports",
+    "one of a range of the host",
+    "the first of the range",
+    "a stack publishes a port at one place",
+    "set `publish` to 0, and the engine chooses a free one",
+);
+pub const ROOT: Rule = dropped(
+    "service.volumes, configs, secrets",
+    "one file in the root folder",
+    "a volume is a folder, and none can be in the place of the root",
+    "let the program read the file from a folder of its own",
+);
+pub const CYCLE: Rule = dropped(
+    "service.network_mode",
+    "of services that join each other",
+    "none of them has a network",
+    "let one of them have its own",
+);
 pub const TEST_KIND: Rule = dropped(
     "healthcheck.test",
     "empty or not readable",
     "a probe tries something",
     "write `test: [CMD, program, argument]`",
+);
+pub const OWN_TWICE: Rule = dropped(
+    "service",
+    "with the `x-motif` of another one",
+    "a container of a replica is one service",
+    "give it another `x-motif`, or none",
+);
+pub const OWN_REPLICA: Rule = approximated(
+    "service",
+    "of a further replica, that isn't as in the first one",
+    "as in the first replica",
+    "replicas of a pod are alike",
+    "change the first replica alike",
+);
+pub const OWN_SECRET: Rule = approximated(
+    "service.environment",
+    "a key of a secret by `x-motif`, with a value",
+    "the key of the secret",
+    "values are never written into a stack",
+    "take it out of the `x-motif` of the file, if it is no secret",
+);
+pub const OWN_PORT: Rule = dropped(
+    "service.ports",
+    "without `x-motif`, of a service that has one",
+    "a stack publishes ports of its services",
+    "name the service and its port: `x-motif: web/http`",
 );
 pub const SECRET_VALUES: Rule = kept_when(
     "secrets.file",
@@ -246,6 +298,7 @@ pub const RULES: &[Rule] = &[
     dropped("file.include, models", "", "one file is read as it is", FLATTEN),
     VARIABLE,
     VARIABLE_VALUE,
+    VARIABLE_WHERE,
     kept(
         "service.image",
         "`image`; motif's own block image with its first argument: `block`",
@@ -254,6 +307,16 @@ pub const RULES: &[Rule] = &[
     NO_SOURCE,
     USUAL_PORT,
     NO_PORT,
+    kept_when(
+        "service, mount, port",
+        "with `x-motif`, as `motif export compose` writes it",
+        "the container, volume or port of the stack that it was",
+        "what Compose's fields hold is read from them; the rest from the `x-motif` of the file",
+    ),
+    OWN_TWICE,
+    OWN_REPLICA,
+    OWN_SECRET,
+    OWN_PORT,
     kept("service.entrypoint", "`command`"),
     kept("service.command", "`args`"),
     kept("service.environment", "`env`"),
@@ -265,6 +328,7 @@ pub const RULES: &[Rule] = &[
     ),
     kept("service.expose", "`ports` of the container and its service"),
     PORT,
+    PORT_RANGE,
     kept_when(
         "service.volumes",
         "without a name, or `type: tmpfs`",
@@ -276,6 +340,7 @@ pub const RULES: &[Rule] = &[
     HOST_FILES,
     SYNC,
     FOLDER,
+    ROOT,
     HOST_FOLDER,
     kept("service.tmpfs", "`tmpfs`"),
     kept("service.configs", "`config`"),
@@ -333,6 +398,7 @@ pub const RULES: &[Rule] = &[
         "",
     ),
     NETWORK_MODE,
+    CYCLE,
     kept_when(
         "service.pid",
         "`service:NAME` of the same pod",

@@ -13,7 +13,8 @@ pub struct Security {
 }
 
 impl Context<'_> {
-    pub(super) fn security(&mut self, record: &mut Record, is_block: bool) -> Security {
+    /// Reads user, file system and capabilities; `knows_user` where one that isn't named is no root.
+    pub(super) fn security(&mut self, record: &mut Record, is_block: bool, knows_user: bool) -> Security {
         let user = record.text("user", self.notes);
         let user = user.and_then(|user| {
             let text = self.value(&user.value, &record.at("user"), user.span);
@@ -69,7 +70,7 @@ impl Context<'_> {
             .any(|name| text_of(name).is_some_and(|name| name.eq_ignore_ascii_case("all")));
         let is_not_root = match &user {
             Some((user, _)) => user != "0" && !user.starts_with("0:"),
-            None => is_block,
+            None => knows_user,
         };
         let is_bound = |name: &String| name == "NET_BIND_SERVICE";
         let restricted = drops_all && is_not_root && keeps_privileges && capabilities.iter().all(is_bound);

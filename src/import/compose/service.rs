@@ -2,12 +2,12 @@
 
 use super::storage::Mounted;
 use super::text::{duration, milliseconds, size, words};
-use super::{Context, RULES, Read, rules, text_at};
+use super::{Context, RULES, Read, rules, scalar, text_at};
 use crate::diagnostic::{Span, quoted};
 use crate::import::block::block;
 use crate::import::draft::{Container, Env, Job, Parameter, Pod, Source, free};
 use crate::import::item::{Item, Map};
-use crate::import::record::{Found, Record, text_of};
+use crate::import::record::{Found, Record, is_nothing, text_of};
 use crate::stack::{MilliCpu, Name};
 use crate::yaml::{Content, Node};
 
@@ -37,7 +37,7 @@ impl Context<'_> {
         self.secrets(name, &mut record, &mut mounted);
         let sync = self.synced(&source, &mut mounted);
         let health = self.health(&mut record);
-        let security = self.security(&mut record, is_block);
+        let security = self.security(&mut record, is_block, is_block);
         let published = self.published(&mut record);
         let exposed = self.exposed(&mut record);
         let aliases = networks(&mut record);
@@ -111,7 +111,7 @@ impl Context<'_> {
     }
 
     /// What is run, and with which arguments; none where nothing is known to run.
-    fn source(
+    pub(super) fn source(
         &mut self,
         record: &mut Record,
         entrypoint: Option<&Vec<Item>>,
@@ -144,7 +144,7 @@ impl Context<'_> {
     }
 
     /// Folders of the build that are mounted over what was built: `up --watch` copies them.
-    fn synced(&mut self, source: &Source, mounted: &mut Mounted) -> Vec<(String, String, Span)> {
+    pub(super) fn synced(&mut self, source: &Source, mounted: &mut Mounted) -> Vec<(String, String, Span)> {
         let context = match source {
             Source::Build(Item::Text(context)) => Some(context.as_str()),
             Source::Build(Item::Map(members)) => {
@@ -188,9 +188,13 @@ impl Context<'_> {
         let context = self.context(&context, &path, entry.key_span);
         let mut map = Map::default();
         map.maybe("context", context.clone());
-        for (key, ours) in [("dockerfile", "dockerfile"), ("target", "target")] {
-            if let Some(found) = build.text(key, self.notes) {
-                map.put_from(ours, self.value(&found.value, &path, found.span), found.span);
+        for key in ["dockerfile", "target"] {
+            let found = build.text(key, self.notes);
+            let found = found.map(|found| (self.value(&found.value, &path, found.span), found.span));
+            if let Some((value, span)) =
+                found.filter(|(value, _)| key != "dockerfile" || value != "Dockerfile")
+            {
+                map.put_from(key, value, span);
             }
         }
         let mut args = Map::default();
@@ -214,11 +218,19 @@ impl Context<'_> {
                 self.rule(&rules::NO_FILE, &path, node.span);
                 continue;
             };
-            let name = free(source, |_| false);
-            self.declare_secret(&name, source, file, node.span);
+            let own = source
+                .split_once('.')
+                .filter(|(name, _)| self.own_secrets.contains(*name));
+            let (name, key) = match own {
+                Some((name, key)) => (name.to_owned(), key),
+                None => (free(source, |_| false), source),
+            };
+            if own.is_none() {
+                self.declare_secret(&name, key, file, node.span);
+            }
             let mut reference = Map::default();
             reference.put("secret", name);
-            reference.put("key", source);
+            reference.put("key", key);
             secrets.put_from(id, reference, node.span);
         }
         map.filled("secrets", secrets);
@@ -248,7 +260,7 @@ impl Context<'_> {
     }
 
     /// A command line: a list, or a text that a shell splits.
-    fn command(&mut self, record: &mut Record, key: &str) -> Option<Vec<Item>> {
+    pub(super) fn command(&mut self, record: &mut Record, key: &str) -> Option<Vec<Item>> {
         let path = record.at(key);
         let entry = record.take(key)?;
         let texts: Vec<String> = match &entry.value.content {
@@ -265,7 +277,7 @@ impl Context<'_> {
     }
 
     /// Names and values, written as a mapping or as a list of `name=value`.
-    fn pairs(&mut self, record: &mut Record, key: &str) -> Vec<(String, Option<String>, Span)> {
+    pub(super) fn pairs(&mut self, record: &mut Record, key: &str) -> Vec<(String, Option<String>, Span)> {
         let path = record.at(key);
         let Some(entry) = record.take(key) else {
             return Vec::new();
@@ -283,9 +295,8 @@ impl Context<'_> {
                 .collect(),
             Content::Mapping(entries) => {
                 let value = |node: &Node| match &node.content {
-                    Content::Scalar { text, plain } if *plain && matches!(text.as_str(), "null" | "~") => {
-                        None
-                    }
+                    _ if is_nothing(node) => None,
+                    Content::Scalar { text, plain: true } => Some(scalar::text(text)),
                     _ => text_of(node).map(str::to_owned),
                 };
                 let pair =
@@ -308,12 +319,8 @@ impl Context<'_> {
                 value
             } else {
                 self.rule(&rules::PASSED, &format!("{path}.{name}"), span);
-                let default = Some(String::new());
-                let parameter = Parameter {
-                    default,
-                    origin: span,
-                };
-                self.draft.parameters.entry(name.clone()).or_insert(parameter);
+                let parameters = &mut self.draft.parameters;
+                parameters.entry(name.clone()).or_insert(Parameter::new(span));
                 format!("${{{name}-}}")
             };
             let is_new = env.iter().all(|(other, ..)| *other != name);
@@ -355,7 +362,11 @@ impl Context<'_> {
     }
 
     /// Reads `deploy`, `scale` and the older keys for processor time and memory.
-    fn resources(&mut self, record: &mut Record, pod: &mut Pod) -> (Option<String>, Option<String>) {
+    pub(super) fn resources(
+        &mut self,
+        record: &mut Record,
+        pod: &mut Pod,
+    ) -> (Option<String>, Option<String>) {
         let cpus = |text: &str| MilliCpu::parse(text).map(|cpu| cpu.to_string());
         let at = record.path.clone();
         let own = record.text("cpus", self.notes);
@@ -442,7 +453,7 @@ impl Context<'_> {
         }
     }
 
-    fn sysctls(&mut self, record: &mut Record) {
+    pub(super) fn sysctls(&mut self, record: &mut Record) {
         let path = record.at("sysctls");
         for (name, _, span) in self.pairs(record, "sysctls") {
             if name != "net.ipv4.ip_unprivileged_port_start" {
@@ -476,17 +487,27 @@ fn networks(record: &mut Record) -> Vec<(String, Span, String)> {
 
 /// What it depends on: name and condition.
 fn dependencies(record: &mut Record) -> Vec<(String, String, Span)> {
+    record
+        .take("depends_on")
+        .map_or_else(Vec::new, |entry| listed(&entry.value))
+}
+
+/// What a service depends on: name and condition.
+pub(super) fn dependencies_of(service: &Node) -> Vec<(String, String, Span)> {
+    service
+        .get("depends_on")
+        .map_or_else(Vec::new, |entry| listed(&entry.value))
+}
+
+fn listed(node: &Node) -> Vec<(String, String, Span)> {
     let started = || "service_started".to_owned();
-    let Some(entry) = record.take("depends_on") else {
-        return Vec::new();
-    };
-    if let Content::Sequence(items) = &entry.value.content {
+    if let Content::Sequence(items) = &node.content {
         items
             .iter()
             .filter_map(|item| Some((text_of(item)?.to_owned(), started(), item.span)))
             .collect()
     } else {
-        let entries = entry.value.entries().unwrap_or_default();
+        let entries = node.entries().unwrap_or_default();
         let condition = |node: &Node| text_at(node, "condition").map_or_else(started, str::to_owned);
         let dependency =
             |entry: &crate::yaml::Entry| (entry.key.clone(), condition(&entry.value), entry.key_span);

@@ -43,13 +43,13 @@ impl Mounted {
 }
 
 /// What a service mounts.
-struct Wanted {
-    kind: String,
-    source: String,
-    target: String,
-    read_only: bool,
-    size: Option<String>,
-    span: Span,
+pub struct Wanted {
+    pub kind: String,
+    pub source: String,
+    pub target: String,
+    pub read_only: bool,
+    pub size: Option<String>,
+    pub span: Span,
 }
 
 impl Context<'_> {
@@ -69,6 +69,11 @@ impl Context<'_> {
                 self.rule(&rules::HOST_FOLDER, &path, node.span);
             }
         }
+        self.tmpfs(record, mounted);
+    }
+
+    /// Reads `tmpfs`.
+    pub(super) fn tmpfs(&mut self, record: &mut Record, mounted: &mut Mounted) {
         let path = record.at("tmpfs");
         let tmpfs: Vec<(String, Span)> = match record.take("tmpfs") {
             Some(entry) => match &entry.value.content {
@@ -94,7 +99,7 @@ impl Context<'_> {
         }
     }
 
-    fn long_volume(&mut self, node: &Node, path: &str) -> Option<Wanted> {
+    pub(super) fn long_volume(&mut self, node: &Node, path: &str) -> Option<Wanted> {
         let mut record = Record::of(node, "mount", path.to_owned(), self.notes)?;
         let mut text = |record: &mut Record, key: &str| {
             let found = record.text(key, self.notes)?;
@@ -111,6 +116,7 @@ impl Context<'_> {
             .and_then(|tmpfs| text_at(&tmpfs.value, "size"))
             .and_then(size);
         record.ignore(&["volume", "bind", "consistency"]);
+        record.ignore_prefix("x-");
         record.rest(RULES, self.notes);
         Some(Wanted {
             kind,
@@ -122,7 +128,7 @@ impl Context<'_> {
         })
     }
 
-    fn mount(&mut self, service: &str, path: &str, wanted: Wanted, mounted: &mut Mounted) {
+    pub(super) fn mount(&mut self, service: &str, path: &str, wanted: Wanted, mounted: &mut Mounted) {
         let Wanted {
             kind,
             source,
@@ -190,7 +196,10 @@ impl Context<'_> {
             }
             FileKind::File => {
                 let (folder, name) = target.rsplit_once('/').unwrap_or(("", target));
-                if folder.is_empty() || !(file == name || file.ends_with(&format!("/{name}"))) {
+                if folder.is_empty() {
+                    return self.rule(&rules::ROOT, path, span);
+                }
+                if !(file == name || file.ends_with(&format!("/{name}"))) {
                     return self.rule(&rules::HOST_FOLDER, path, span);
                 }
                 self.rule(&rules::FOLDER, path, span);
@@ -219,7 +228,7 @@ impl Context<'_> {
             };
             let (folder, name) = target.rsplit_once('/').unwrap_or(("", &target));
             if folder.is_empty() {
-                self.rule(&rules::HOST_FOLDER, &path, span);
+                self.rule(&rules::ROOT, &path, span);
                 continue;
             }
             let text = match (text_at(declared, "content"), text_at(declared, "file")) {
@@ -279,7 +288,10 @@ impl Context<'_> {
                 self.rule(&rules::NO_FILE, &format!("secrets.{source}"), declared.span);
                 continue;
             };
-            if let Some((folder, key)) = target.rsplit_once('/').filter(|(folder, _)| !folder.is_empty()) {
+            let (folder, key) = target.rsplit_once('/').unwrap_or(("", &target));
+            if folder.is_empty() {
+                self.rule(&rules::ROOT, &path, span);
+            } else {
                 let of_folder = folders.entry(folder.to_owned()).or_default();
                 of_folder.push((source.clone(), key.to_owned(), file, span));
             }
@@ -366,7 +378,7 @@ fn name_of(path: &str) -> String {
 }
 
 /// Reads `[source:]target[:options]`.
-fn short_volume(text: &str, span: Span) -> Option<Wanted> {
+pub(super) fn short_volume(text: &str, span: Span) -> Option<Wanted> {
     let mut parts = text.split(':');
     let (first, second, options) = (parts.next()?, parts.next(), parts.next());
     if parts.next().is_some() || first.is_empty() {

@@ -11,11 +11,25 @@ use crate::import::item::Item;
 pub enum Piece {
     /// Itself.
     Text(String),
-    /// A variable: its name, and its value where there is none.
-    Variable(String, Option<String>),
+    /// A variable: its name, and what is there without it.
+    Variable(String, Otherwise),
+    /// A text that is there where a variable of this name is.
+    Where(String),
 }
 
-/// Takes a text apart as Compose does: `$NAME`, `${NAME}`, `${NAME:-default}`, `$$`.
+/// What Compose does about a variable that isn't there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Otherwise {
+    /// It says so, and takes nothing.
+    Nothing,
+    /// It takes this.
+    Default(String),
+    /// It stops, and says this.
+    Stop(String),
+}
+
+/// Takes a text apart as Compose does: `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME:?message}`, `${NAME:+text}`,
+/// `$$`.
 pub fn pieces(text: &str) -> Vec<Piece> {
     let mut found: Vec<Piece> = Vec::new();
     let mut plain = String::new();
@@ -28,7 +42,7 @@ pub fn pieces(text: &str) -> Vec<Piece> {
             rest = after;
             continue;
         }
-        let Some((name, default, after)) = variable(&from[1..]) else {
+        let Some((piece, after)) = variable(&from[1..]) else {
             plain.push('$');
             rest = &from[1..];
             continue;
@@ -36,7 +50,7 @@ pub fn pieces(text: &str) -> Vec<Piece> {
         if !plain.is_empty() {
             found.push(Piece::Text(std::mem::take(&mut plain)));
         }
-        found.push(Piece::Variable(name, default));
+        found.push(piece);
         rest = after;
     }
     plain.push_str(rest);
@@ -46,8 +60,8 @@ pub fn pieces(text: &str) -> Vec<Piece> {
     found
 }
 
-/// A variable at the beginning of a text: its name, its default, and what comes after it.
-fn variable(text: &str) -> Option<(String, Option<String>, &str)> {
+/// A variable at the beginning of a text, and what comes after it.
+fn variable(text: &str) -> Option<(Piece, &str)> {
     let name_of = |text: &str| {
         let length = text
             .bytes()
@@ -59,7 +73,7 @@ fn variable(text: &str) -> Option<(String, Option<String>, &str)> {
     let Some(inside) = text.strip_prefix('{') else {
         let name = name_of(text)?;
         let after = &text[name.len()..];
-        return Some((name, None, after));
+        return Some((Piece::Variable(name, Otherwise::Nothing), after));
     };
     // A default may hold variables itself.
     let mut depth = 1;
@@ -74,30 +88,35 @@ fn variable(text: &str) -> Option<(String, Option<String>, &str)> {
     let (whole, after) = (&inside[..end], &inside[end + 1..]);
     let name = name_of(whole)?;
     let operator = &whole[name.len()..];
-    let default = [":-", "-"]
-        .iter()
-        .find_map(|prefix| operator.strip_prefix(prefix));
-    let default = default.map(|default| {
-        let inner = pieces(default).into_iter().map(|piece| match piece {
-            Piece::Text(text) => text,
-            Piece::Variable(_, default) => default.unwrap_or_default(),
-        });
-        inner.collect()
-    });
-    Some((name, default, after))
+    let operator = operator.strip_prefix(':').unwrap_or(operator);
+    let piece = match operator.chars().next() {
+        Some('-') => Piece::Variable(name, Otherwise::Default(with_defaults(&operator[1..]).0)),
+        Some('?') => Piece::Variable(name, Otherwise::Stop(with_defaults(&operator[1..]).0)),
+        Some('+') => Piece::Where(name),
+        _ => Piece::Variable(name, Otherwise::Nothing),
+    };
+    Some((piece, after))
 }
 
-/// The text with the defaults of its variables, and the names of those.
-pub fn with_defaults(text: &str) -> (String, Vec<String>) {
-    let mut names = Vec::new();
+/// The text with the defaults of its variables, and those.
+pub fn with_defaults(text: &str) -> (String, Vec<Piece>) {
+    let mut variables = Vec::new();
     let parts = pieces(text).into_iter().map(|piece| match piece {
         Piece::Text(text) => text,
-        Piece::Variable(name, default) => {
-            names.push(name);
-            default.unwrap_or_default()
+        Piece::Variable(_, ref otherwise) => {
+            let default = match otherwise {
+                Otherwise::Default(default) => default.clone(),
+                Otherwise::Nothing | Otherwise::Stop(_) => String::new(),
+            };
+            variables.push(piece);
+            default
+        }
+        Piece::Where(_) => {
+            variables.push(piece);
+            String::new()
         }
     });
-    (parts.collect(), names)
+    (parts.collect(), variables)
 }
 
 /// The text as a stack writes it, its variables being parameters; `None` where a stack can't write it so.
@@ -110,6 +129,7 @@ pub fn template(text: &str, parameters: &mut BTreeMap<String, Parameter>, origin
     for piece in &pieces {
         match piece {
             Piece::Text(text) => written.push_str(&text.replace("${", "$${")),
+            Piece::Where(_) => {}
             // Behind a `$` it would be no parameter.
             Piece::Variable(..) if written.ends_with('$') => return None,
             Piece::Variable(name, _) if !name.starts_with(|first: char| first.is_ascii_alphabetic()) => {
@@ -118,18 +138,28 @@ pub fn template(text: &str, parameters: &mut BTreeMap<String, Parameter>, origin
             Piece::Variable(name, _) => written.push_str(&format!("${{{name}}}")),
         }
     }
+    let mut has_parameter = false;
     for piece in pieces {
-        if let Piece::Variable(name, default) = piece {
-            let parameter = parameters.entry(name).or_insert(Parameter {
-                default: None,
-                origin,
-            });
-            if parameter.default.is_none() {
-                parameter.default = default;
+        if let Piece::Variable(name, otherwise) = piece {
+            has_parameter = true;
+            let parameter = parameters.entry(name).or_insert(Parameter::new(origin));
+            match otherwise {
+                Otherwise::Nothing => {}
+                Otherwise::Default(default) => {
+                    parameter.default.get_or_insert(default);
+                }
+                // One place where nothing goes without it is enough.
+                Otherwise::Stop(message) => {
+                    parameter.required.get_or_insert(message);
+                }
             }
         }
     }
-    Some(Item::Template(written))
+    Some(if has_parameter {
+        Item::Template(written)
+    } else {
+        Item::Text(written.replace("$${", "${"))
+    })
 }
 
 /// The words of a command line, as a shell splits them.
@@ -252,18 +282,31 @@ mod tests {
         check("", Some(Item::Text(String::new())));
         check("$$A $${B} $ 5$", Some(Item::Text("$A ${B} $ 5$".into())));
         check("x$A-${B:-2}$${C}", Some(Item::Template("x${A}-${B}$${C}".into())));
-        check("${C-${D:-d}}${E:?no}", Some(Item::Template("${C}${E}".into())));
+        check("${C-${D:-d}}${E}", Some(Item::Template("${C}${E}".into())));
+        check(
+            "${F:?no}${G?}${F:-f}",
+            Some(Item::Template("${F}${G}${F}".into())),
+        );
+        check("a${H:+x}$${I+y}b$${J}", Some(Item::Text("a${I+y}b${J}".into())));
+        check("a${H:+x}${A}", Some(Item::Template("a${A}".into())));
         check("$$$A", None);
         check("${not closed", Some(Item::Text("${not closed".into())));
         let defaults: Vec<_> = parameters
             .into_iter()
-            .map(|(name, parameter)| (name, parameter.default))
+            .map(|(name, parameter)| (name, parameter.default, parameter.required))
             .collect();
         let text = |text: &str| Some(text.to_owned());
-        let expected = [("A", None), ("B", text("2")), ("C", text("d")), ("E", None)];
+        let expected = [
+            ("A", None, None),
+            ("B", text("2"), None),
+            ("C", text("d"), None),
+            ("E", None, None),
+            ("F", text("f"), text("no")),
+            ("G", None, text("")),
+        ];
         assert_eq!(
             defaults,
-            expected.map(|(name, default)| (name.to_owned(), default))
+            expected.map(|(name, default, required)| (name.to_owned(), default, required))
         );
     }
 

@@ -1,6 +1,6 @@
 //! `motif export`: goldens, and what other programs make of them.
 
-mod compose;
+pub mod compose;
 mod compose_patterns;
 mod folder;
 mod golden;

@@ -391,3 +391,98 @@ fn what_a_container_or_job_asks_for_in_vain_is_said() {
         beside(text, expected);
     }
 }
+
+/// Imports services beside a good one; what is said, and the stack.
+#[track_caller]
+fn compose(services: &str, said: &str, written: &str) {
+    let output = import(format!("services:\n  good: {{ image: nginx:1.27 }}\n{services}")).code(0);
+    assert!(output.stdout.contains("image: nginx:1.27"), "{output}");
+    assert!(output.stderr.contains(said), "{said}: {output}");
+    assert!(output.stdout.contains(written), "{written}: {output}");
+}
+
+#[test]
+fn what_compose_would_choose_or_refuse_is_said() {
+    for (services, said, written) in [
+        (
+            "  a: { image: x, ports: ['8080-8081:80'] }\n",
+            "services.a.ports is approximated: port 80 is published at `0.0.0.0:8080`",
+            "publish: { http: \"0.0.0.0:8080\" }",
+        ),
+        (
+            "  a: { image: x, network_mode: 'service:b' }\n  b: { image: x, network_mode: 'service:a' }\n",
+            "all.yaml:3:3: services.a.network_mode is dropped: none of them has a network",
+            "good:",
+        ),
+        (
+            "  a: { image: x, network_mode: 'service:a' }\n",
+            "services.a.network_mode is dropped: none of them has a network",
+            "good:",
+        ),
+        (
+            "  a: { image: x, configs: [c] }\nconfigs: { c: { content: text } }\n",
+            "services.a.configs is dropped: a volume is a folder, and none can be in the place of the root",
+            "image: x",
+        ),
+        (
+            "  a: { image: x, secrets: [{ source: c, target: /c }] }\nsecrets: { c: { file: ./c } }\n",
+            "services.a.secrets is dropped: a volume is a folder, and none can be in the place of the root",
+            "image: x",
+        ),
+        (
+            "  a: { image: x, environment: { A: 'a${B:+c}d' } }\n",
+            "environment.A is approximated: what is there with `B` isn't",
+            "env: { A: ad }",
+        ),
+        (
+            "  a: { image: x, working_dir: '/${B:?no}' }\n",
+            "working_dir is approximated: `${B}` has to be given to Compose, and is empty",
+            "directory: /",
+        ),
+        (
+            "  a: { image: x, environment: { A: 010, B: 1.0, C: True, D: '1.0', E: yes } }\n",
+            "",
+            "env: { A: \"8\", B: \"1\", C: \"true\", D: \"1.0\", E: \"yes\" }",
+        ),
+        (
+            "  a: { image: x, environment: [A=010, B=True] }\n",
+            "",
+            "env: { A: \"010\", B: \"True\" }",
+        ),
+    ] {
+        compose(services, said, written);
+    }
+}
+
+#[test]
+fn a_variable_that_compose_demands_has_to_be_given() {
+    let workspace = Workspace::new().file(
+        "all.yaml",
+        "services: { a: { image: 'x:${TAG?}', environment: { A: '${LEVEL:-info} ${PASS:?set it}', B: '${PASS:-no}' } } }\n",
+    );
+    let output = workspace.run(&["import", "all.yaml", "--name", "shop"]).success();
+    for said in [
+        "all.yaml:1:18: services.a.image is approximated: `TAG` is a parameter that has to be given",
+        "environment.A is approximated: `PASS` is a parameter that has to be given",
+        "environment.A is approximated: `LEVEL` is a parameter\n",
+    ] {
+        assert!(output.stderr.contains(said), "{said}: {output}");
+    }
+    for line in [
+        "  LEVEL: { type: string, default: info }\n",
+        "  PASS: { type: string, help: set it }\n",
+        "  TAG: { type: string }\n",
+        "image: \"x:${TAG}\"",
+    ] {
+        assert!(output.stdout.contains(line), "{line}: {output}");
+    }
+    workspace.write("stack.yaml", &output.stdout);
+    let check = workspace.run(&["check"]).code(1);
+    assert!(
+        check.stderr.contains("the parameter `PASS` has no value"),
+        "{check}"
+    );
+    workspace
+        .run(&["check", "--set", "PASS=a", "--set", "TAG=1"])
+        .success();
+}

@@ -14,6 +14,8 @@ fn files() -> Vec<Vec<u8>> {
         };
         files.push(std::fs::read(path).unwrap());
     }
+    // What an export says beside the services can be changed too.
+    files.push(std::fs::read(folder("tests/golden-compose/hard.yaml")).unwrap());
     files
 }
 
