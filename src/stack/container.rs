@@ -185,6 +185,14 @@ pub enum SecurityLevel {
     Baseline,
 }
 
+/// Whether every cluster takes a name of an environment variable: letters, digits, `_`, `-` and `.`, no digit first.
+///
+/// Kubernetes takes others as of 1.32 (feature `RelaxedEnvironmentVariableValidation`).
+pub fn is_common_variable(name: &str) -> bool {
+    let is_common = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    name.bytes().all(is_common) && !name.starts_with(|first: char| first.is_ascii_digit())
+}
+
 /// A numeric user and group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct User {

@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 
 pub use container::{
     Build, Command, Container, ContainerPort, EnvValue, Mount, Protocol, Resources, Role, Security,
-    SecurityLevel, Source, Sync, User,
+    SecurityLevel, Source, Sync, User, is_common_variable,
 };
 pub use egress::{Edge, Network, Peer};
 pub use files::{FileError, FileKind, Files, MemoryFiles, project_path};

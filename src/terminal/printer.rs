@@ -34,6 +34,8 @@ pub struct Printer {
     color: anstream::ColorChoice,
     data_color: anstream::ColorChoice,
     quiet: bool,
+    /// Whether stderr is for one document.
+    has_document: bool,
 }
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -62,6 +64,16 @@ impl Printer {
             color,
             data_color,
             quiet,
+            has_document: false,
+        }
+    }
+
+    /// The same for a command whose talk is one document: nothing stands beside it but why the command failed.
+    pub fn for_a_document(self) -> Self {
+        Self {
+            quiet: true,
+            has_document: true,
+            ..self
         }
     }
 
@@ -120,6 +132,9 @@ impl Printer {
 
     /// Says what may be wrong.
     pub fn warning(self, line: impl AsRef<str>) {
+        if self.has_document {
+            return;
+        }
         self.talk(&format!("{WARNING}warning:{WARNING:#} {}", plain(line.as_ref())));
     }
 
@@ -132,6 +147,9 @@ impl Printer {
 
     /// Draws problems, each with its place in the text.
     pub fn problems(self, problems: &Problems) {
+        if self.has_document {
+            return;
+        }
         for paragraph in report::draw(problems, self.is_colored()) {
             self.talk(&paragraph);
         }

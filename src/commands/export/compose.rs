@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Args;
 
 use super::images::{registry, running_block_image, tag};
@@ -50,6 +49,7 @@ pub struct ComposeArgs {
 
 /// Exports the stack.
 pub fn run(args: &ComposeArgs, host: Option<&str>, printer: Printer) -> Result<Exit, Failure> {
+    let printer = args.said.printer(printer);
     let found = args.stack.load(printer)?;
     let is_stdout = output::is_stdout(&args.output);
     let folder = args
@@ -61,7 +61,7 @@ pub fn run(args: &ComposeArgs, host: Option<&str>, printer: Printer) -> Result<E
         folder: if is_stdout {
             ".".to_owned()
         } else {
-            way(folder, &found.folder)?
+            output::way(folder, &found.folder)?
         },
         registry: args.registry.clone(),
         tag: args.tag.clone(),
@@ -109,39 +109,6 @@ pub fn report(stack: &Stack) -> Result<Report, Failure> {
     };
     let export = compose::export(stack, &options).map_err(refused)?;
     Ok(export.report)
-}
-
-/// The way from one folder, which need not be there yet, to another.
-fn way(from: &Path, to: &Path) -> Result<String, Failure> {
-    let from = std::path::absolute(from).with_context(|| format!("failed to find `{}`", from.display()))?;
-    // Links in what is there already are followed, as Compose does.
-    let there = from.ancestors().find(|path| path.exists()).unwrap_or(&from);
-    let mut real = there
-        .canonicalize()
-        .with_context(|| format!("failed to enter `{}`", there.display()))?;
-    for part in from.strip_prefix(there).unwrap_or(Path::new("")).components() {
-        match part {
-            Component::ParentDir => drop(real.pop()),
-            part => real.push(part),
-        }
-    }
-    let common = real
-        .components()
-        .zip(to.components())
-        .take_while(|(one, other)| one == other)
-        .count();
-    let up = real.components().skip(common).map(|_| "..");
-    let down = to.components().skip(common).map(Component::as_os_str);
-    let mut parts = Vec::new();
-    for part in up.map(std::ffi::OsStr::new).chain(down) {
-        let part = part.to_str();
-        parts.push(part.with_context(|| format!("`{}` isn't UTF-8", to.display()))?);
-    }
-    Ok(match parts.as_slice() {
-        [] => ".".to_owned(),
-        ["..", ..] => parts.join("/"),
-        _ => format!("./{}", parts.join("/")),
-    })
 }
 
 /// Everything that Compose couldn't run, in one failure.

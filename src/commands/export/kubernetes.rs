@@ -101,6 +101,7 @@ enum SidecarForm {
 
 /// Exports the stack.
 pub fn run(args: &KubernetesArgs, host: Option<&str>, printer: Printer) -> Result<Exit, Failure> {
+    let printer = args.said.printer(printer);
     if output::is_stdout(&args.output) && (args.helm || args.kustomize) {
         return Err(
             Failure::usage("a chart or a base is a folder of files, which stdout is not")
@@ -110,6 +111,7 @@ pub fn run(args: &KubernetesArgs, host: Option<&str>, printer: Printer) -> Resul
     let found = args.stack.load(printer)?;
     let stack = &found.loaded.stack;
     let mut options = Options {
+        folder: output::way(Path::new("."), &found.folder)?,
         namespace: args.namespace.clone(),
         registry: args.registry.clone(),
         tag: args.tag.clone(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use anyhow::Context;
 
@@ -27,6 +27,39 @@ pub struct File {
 /// Whether the output is stdout, `-`.
 pub fn is_stdout(output: &Path) -> bool {
     output == Path::new("-")
+}
+
+/// The way from one folder, which need not be there yet, to another.
+pub fn way(from: &Path, to: &Path) -> Result<String, Failure> {
+    let from = std::path::absolute(from).with_context(|| format!("failed to find `{}`", from.display()))?;
+    // Links in what is there already are followed, as Compose does.
+    let there = from.ancestors().find(|path| path.exists()).unwrap_or(&from);
+    let mut real = there
+        .canonicalize()
+        .with_context(|| format!("failed to enter `{}`", there.display()))?;
+    for part in from.strip_prefix(there).unwrap_or(Path::new("")).components() {
+        match part {
+            Component::ParentDir => drop(real.pop()),
+            part => real.push(part),
+        }
+    }
+    let common = real
+        .components()
+        .zip(to.components())
+        .take_while(|(one, other)| one == other)
+        .count();
+    let up = real.components().skip(common).map(|_| "..");
+    let down = to.components().skip(common).map(Component::as_os_str);
+    let mut parts = Vec::new();
+    for part in up.map(std::ffi::OsStr::new).chain(down) {
+        let part = part.to_str();
+        parts.push(part.with_context(|| format!("`{}` isn't UTF-8", to.display()))?);
+    }
+    Ok(match parts.as_slice() {
+        [] => ".".to_owned(),
+        ["..", ..] => parts.join("/"),
+        _ => format!("./{}", parts.join("/")),
+    })
 }
 
 /// Writes the files into a folder, all or none; a file of somebody else is never replaced.

@@ -12,6 +12,8 @@ pub struct SaidArgs {
     #[arg(long)]
     strict: bool,
     /// The form of what is said on stderr about the export
+    ///
+    /// Beside a JSON document stderr has nothing but why the command failed.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     report: ReportFormat,
 }
@@ -25,6 +27,14 @@ enum ReportFormat {
 }
 
 impl SaidArgs {
+    /// What says everything else.
+    pub fn printer(&self, printer: Printer) -> Printer {
+        match self.report {
+            ReportFormat::Text => printer,
+            ReportFormat::Json => printer.for_a_document(),
+        }
+    }
+
     /// Says the report; fails when something isn't kept and that is not to be.
     pub fn say(&self, report: &Report, printer: Printer) -> Result<(), Failure> {
         match self.report {

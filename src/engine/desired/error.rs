@@ -48,8 +48,13 @@ pub enum Error {
         port: Name,
     },
     /// Two objects would have one name.
-    #[error("two containers of the stack would both be called `{0}`")]
-    Clash(String),
+    #[error("two {kind} of the stack would both be called `{name}`")]
+    Clash {
+        /// What they are, in the plural.
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
     /// `--scale` leaves the range of a pod.
     #[error("{count} replicas of `{pod}` are out of its range, {fewest} to {most}")]
     OutOfRange {
@@ -82,7 +87,10 @@ impl Error {
             }
             Self::NamedUser { .. } => "say `user:` with the number of that user".to_owned(),
             Self::Udp { .. } => "make the service headless, or run one replica on the same port".to_owned(),
-            Self::Clash(_) => "rename one of the pods or services".to_owned(),
+            Self::Clash {
+                kind: "containers", ..
+            } => "rename one of the pods or services".to_owned(),
+            Self::Clash { kind, .. } => format!("rename one of the {kind}, or the pod of one"),
             Self::OutOfRange { .. } => "choose a number in it, or change `replicas` in the stack".to_owned(),
             Self::NoPod { known, .. } if known.is_empty() => "it has jobs only".to_owned(),
             Self::NoPod { known, .. } => format!("there are `{}`", known.join("`, `")),

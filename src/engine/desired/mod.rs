@@ -18,6 +18,7 @@ pub use probe::{probe_command, start_command};
 
 use super::labels::Role;
 use crate::stack::{self, EnvValue, Name, Restart, Stack, User};
+use objects::Volumes;
 pub use service::is_proxied;
 use service::{proxy, udp_ports};
 use template::Template;
@@ -94,6 +95,7 @@ pub fn desire(stack: &Stack, surroundings: &Surroundings) -> Result<Desired, Vec
             .collect(),
     };
     let mut errors = Vec::new();
+    let mut volumes = Volumes::default();
     for (name, &count) in surroundings.scale {
         match stack.pod(name) {
             None => errors.push(Error::NoPod {
@@ -121,7 +123,7 @@ pub fn desire(stack: &Stack, surroundings: &Surroundings) -> Result<Desired, Vec
         match template.check() {
             Ok(()) => {
                 for index in 0..count {
-                    let replica = template.replica(index, &mut desired.volumes);
+                    let replica = template.replica(index, &mut volumes);
                     desired.replicas.push(replica);
                 }
             }
@@ -131,12 +133,14 @@ pub fn desire(stack: &Stack, surroundings: &Surroundings) -> Result<Desired, Vec
     for job in stack.jobs() {
         match Template::of_job(stack, surroundings, job).check() {
             Ok(()) => {
-                let (run, volumes) = job_run(stack, surroundings, job, RunName::default());
-                // What each run has for itself is made for each run.
-                let shared = volumes
-                    .into_iter()
-                    .filter(|(_, volume)| !volume.is_of_a_replica());
-                desired.volumes.extend(shared);
+                let (run, of_run) = run(stack, surroundings, job, RunName::default());
+                volumes.clashes.extend(of_run.clashes);
+                for (name, volume) in of_run.made {
+                    // What each run has for itself is made for each run.
+                    if !volume.is_of_a_replica() {
+                        volumes.add(name, volume);
+                    }
+                }
                 desired.jobs.push(Job {
                     name: job.name.to_string(),
                     completions: job.completions,
@@ -167,17 +171,47 @@ pub fn desire(stack: &Stack, surroundings: &Surroundings) -> Result<Desired, Vec
             desired.replicas.push(proxy(stack, surroundings, service, pod));
         }
     }
-    let mut names = BTreeSet::new();
-    for container in desired.replicas.iter().flat_map(|replica| &replica.containers) {
-        if !names.insert(&container.name) {
-            errors.push(Error::Clash(container.name.clone()));
-        }
-    }
+    let containers = desired.replicas.iter().flat_map(|replica| &replica.containers);
+    errors.extend(clashes(
+        "containers",
+        containers.map(|container| container.name.clone()),
+    ));
+    errors.extend(clashes("built images", built_images(stack)));
+    desired.volumes = volumes.made;
+    errors.extend(volumes.clashes.into_iter().map(|name| Error::Clash {
+        kind: "volumes",
+        name,
+    }));
     if errors.is_empty() {
         Ok(desired)
     } else {
         Err(errors)
     }
+}
+
+/// The names that more than one of a kind would have.
+pub fn clashes(kind: &'static str, names: impl Iterator<Item = String>) -> impl Iterator<Item = Error> {
+    let mut seen = BTreeSet::new();
+    let twice = names.filter(move |name| !seen.insert(name.clone()));
+    twice.map(move |name| Error::Clash { kind, name })
+}
+
+/// The name of the image that is built for a container.
+pub fn built_image(stack: &str, pod: &str, container: &str) -> String {
+    format!("{stack}-{pod}-{container}")
+}
+
+/// The images that a stack builds, by name.
+fn built_images(stack: &Stack) -> impl Iterator<Item = String> {
+    let pods = stack.pods().iter().map(|pod| (&pod.name, &pod.spec));
+    let jobs = stack.jobs().iter().map(|job| (&job.name, &job.spec));
+    pods.chain(jobs).flat_map(|(pod, spec)| {
+        let built = spec
+            .containers
+            .iter()
+            .filter(|container| matches!(container.source, stack::Source::Build(_)));
+        built.map(|container| built_image(stack.name().as_str(), pod.as_str(), container.name.as_str()))
+    })
 }
 
 /// What pods and jobs wait for, by name; those that wait for nothing are left out.
@@ -214,7 +248,12 @@ pub fn job_run(
     job: &stack::Job,
     name: RunName,
 ) -> (Replica, BTreeMap<String, Volume>) {
-    let mut volumes = BTreeMap::new();
+    let (replica, volumes) = run(stack, surroundings, job, name);
+    (replica, volumes.made)
+}
+
+fn run(stack: &Stack, surroundings: &Surroundings, job: &stack::Job, name: RunName) -> (Replica, Volumes) {
+    let mut volumes = Volumes::default();
     let template = Template::of_run(stack, surroundings, job, name.due);
     let mut run = template.replica(name.number, &mut volumes);
     for container in &mut run.containers {

@@ -1,6 +1,6 @@
 //! The Docker objects that should be, as data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -112,6 +112,26 @@ pub struct Volume {
     pub content: Content,
     /// Who owns its files: the containers' user where they all have the same.
     pub owner: Option<User>,
+}
+
+/// Volumes by their names on the engine.
+#[derive(Debug, Default)]
+pub(super) struct Volumes {
+    /// What there is to be.
+    pub(super) made: BTreeMap<String, Volume>,
+    /// Names that two of them would have.
+    pub(super) clashes: BTreeSet<String>,
+}
+
+impl Volumes {
+    /// Adds one, which may be there already.
+    pub(super) fn add(&mut self, name: String, volume: Volume) {
+        let other = self.made.get(&name);
+        if other.is_some_and(|other| (&other.pod, &other.name) != (&volume.pod, &volume.name)) {
+            self.clashes.insert(name.clone());
+        }
+        self.made.insert(name, volume);
+    }
 }
 
 impl Volume {

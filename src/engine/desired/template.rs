@@ -7,7 +7,7 @@ use super::fields::digest_of_files;
 use super::probe::{health, keeps_restarts};
 use super::service::{answer_port, group_alias, is_proxied, published};
 use super::{
-    Container, Content, Error, Image, Mount, NOBODY, RESTARTS_FOLDER, Replica, Surroundings, Volume,
+    Container, Content, Error, Image, Mount, NOBODY, RESTARTS_FOLDER, Replica, Surroundings, Volume, Volumes,
 };
 use crate::engine::labels::{Role, replica_name};
 use crate::stack::{
@@ -16,6 +16,9 @@ use crate::stack::{
 
 /// Size of the `/tmp` that a read-only root gets.
 const TMP_SIZE: u64 = 64 << 20;
+
+/// The least part of a core, in thousandths, that the kernel limits a container to.
+const LEAST_CPU: u64 = 10;
 
 /// One pod, about to become replicas.
 pub(super) struct Template<'a> {
@@ -87,7 +90,7 @@ impl<'a> Template<'a> {
         before.chain(self.spec.with_role(stack::Role::Main))
     }
 
-    pub(super) fn replica(&self, index: u32, volumes: &mut BTreeMap<String, Volume>) -> Replica {
+    pub(super) fn replica(&self, index: u32, volumes: &mut Volumes) -> Replica {
         let has_infra = self.spec.containers.len() > 1;
         let mut containers = Vec::new();
         if has_infra {
@@ -211,7 +214,7 @@ impl<'a> Template<'a> {
         container: &stack::Container,
         index: u32,
         has_infra: bool,
-        volumes: &mut BTreeMap<String, Volume>,
+        volumes: &mut Volumes,
     ) -> Container {
         let object_name = self.object_name(index);
         let block = match &container.source {
@@ -234,7 +237,7 @@ impl<'a> Template<'a> {
                 path: RESTARTS_FOLDER.to_owned(),
                 read_only: false,
             });
-            volumes.insert(name, volume);
+            volumes.add(name, volume);
         }
         let has_tmp = mounts.iter().any(|mount| mount.path == "/tmp") || tmpfs.contains_key("/tmp");
         if container.security.read_only_root && !has_tmp && block.is_none() {
@@ -290,7 +293,8 @@ impl<'a> Template<'a> {
             mounts,
             binary: block.is_none() && (is_probed || must_ask || watched || is_synced),
             tmpfs,
-            milli_cpu: container.resources.cpu.map(|cpu| cpu.0),
+            // The kernel gives no less than a millisecond in every hundred, as the kubelet knows too.
+            milli_cpu: container.resources.cpu.map(|cpu| cpu.0.max(LEAST_CPU)),
             memory: container.resources.memory.map(|memory| memory.0),
             // The engine writes no file into a root that is read-only.
             read_only: container.security.read_only_root && !is_synced,
@@ -316,7 +320,7 @@ impl<'a> Template<'a> {
         &self,
         container: &stack::Container,
         index: u32,
-        volumes: &mut BTreeMap<String, Volume>,
+        volumes: &mut Volumes,
     ) -> (Vec<Mount>, BTreeMap<String, Option<u64>>) {
         let mut mounts = Vec::new();
         let mut tmpfs = BTreeMap::new();
@@ -339,7 +343,7 @@ impl<'a> Template<'a> {
             }
             let (name, made) = self.volume(&mount.volume, &volume.kind, index);
             let holds_files = matches!(made.content, Content::Config(_) | Content::Secret(_));
-            volumes.insert(name.clone(), made);
+            volumes.add(name.clone(), made);
             mounts.push(Mount {
                 volume: name,
                 path: mount.path.clone(),

@@ -15,10 +15,13 @@ fn image(user: &str) -> Image {
 }
 
 fn stack(text: &str) -> Stack {
-    let files = MemoryFiles(BTreeMap::from([(
-        "stack.yaml".to_owned(),
-        format!("stack: shop\n{text}").into_bytes(),
-    )]));
+    let files = MemoryFiles(BTreeMap::from([
+        (
+            "stack.yaml".to_owned(),
+            format!("stack: shop\n{text}").into_bytes(),
+        ),
+        ("x/Dockerfile".to_owned(), b"FROM scratch\n".to_vec()),
+    ]));
     let loaded = load(&files, "stack.yaml", &Options::default());
     loaded.unwrap_or_else(|problems| panic!("{problems:?}")).stack
 }
@@ -269,6 +272,46 @@ pods:
 ",
         "101"
     ), @"two containers of the stack would both be called `shop-web-0-0`");
+}
+
+#[test]
+fn a_name_that_two_volumes_would_have_is_refused() {
+    assert_snapshot!(refused(
+        "
+pods:
+  web:
+    containers: { app: { image: 'app:1', mounts: { db-keys: /keys, db-data: /data, db-conf: /conf } } }
+    volumes: { db-keys: { secret: public }, db-data: { claim: 1Gi }, db-conf: { config: { a: one } } }
+  web-db:
+    replicas: 2
+    containers: { app: { image: 'app:1', mounts: { keys: /keys, data: /data, conf: /conf } } }
+    volumes: { keys: { secret: private }, data: { claim: 1Gi }, conf: { config: { a: two } } }
+jobs:
+  fill:
+    containers: { app: { image: 'app:1', mounts: { 0-x: /a, x: /b } } }
+    volumes: { 0-x: { claim: 1Gi }, x: empty }
+secrets:
+  public: { certificate: [public] }
+  private: { certificate: [private] }
+",
+        "101"
+    ), @r"
+    two volumes of the stack would both be called `shop-fill-0-x`
+    two volumes of the stack would both be called `shop-web-db-data`
+    two volumes of the stack would both be called `shop-web-db-keys`
+    ");
+}
+
+#[test]
+fn a_name_that_two_built_images_would_have_is_refused() {
+    assert_snapshot!(refused(
+        "
+pods:
+  a: { containers: { b-c: { build: x, user: 101 } } }
+  a-b: { containers: { c: { build: x, user: 101 } } }
+",
+        "101"
+    ), @"two built images of the stack would both be called `shop-a-b-c`");
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub fn say(context: &mut Context, needs_block_image: bool) {
     }
     for (name, secret) in stack.secrets() {
         if let SecretSource::Certificate { .. } = &secret.source {
-            let folder = format!(".motif/secrets/{name}");
+            let folder = context.typed(&format!(".motif/secrets/{name}"));
             context.say(
                 &fields::SECRET_CERTIFICATE,
                 format!("secrets.{name}"),
@@ -171,7 +171,7 @@ fn container(context: &mut Context, path: &str, container: &Container) {
             let variable = context.variables.get(&(secret.as_str(), key.as_str())).cloned();
             let variable = variable.unwrap_or_default();
             let file = image::secret_keys(context.stack, secret.as_str()).remove(key);
-            let file = file.unwrap_or_default();
+            let file = context.typed(&file.unwrap_or_default());
             context.say(
                 &fields::ENV_SECRET,
                 format!("{path}.env.{name}"),
@@ -364,10 +364,12 @@ fn blocks(context: &mut Context) {
             .map(move |container| (format!("{path}.{}", container.name), container))
     });
     // Infra containers, proxies and what fills volumes are of that image too.
-    let found = containers.min_by_key(|(_, container)| !matches!(container.source, Source::Block(_)));
+    let is_block = |container: &Container| matches!(container.source, Source::Block(_));
+    let found = containers.min_by_key(|(_, container)| !is_block(container));
     let Some((path, container)) = found else {
         return;
     };
+    let field = if is_block(container) { "block" } else { "image" };
     // One whose digest is known is there.
     if !context.options.pins.is_empty() {
         return;
@@ -385,7 +387,7 @@ fn blocks(context: &mut Context) {
     };
     context.say(
         &fields::BLOCK,
-        format!("{path}.block"),
+        format!("{path}.{field}"),
         &container.place,
         format!("the image `{reference}` {message}"),
         remedy,

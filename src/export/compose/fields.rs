@@ -136,7 +136,7 @@ pub const NEVER: Field = approximated(
     "a failed run begins again in the same container, with what it left there",
 );
 pub const JOB_CONTAINERS: Field = approximated(
-    "jobs.<job>.hostname, shareProcesses, grace, after, egress, containers, volumes",
+    "jobs.<job>.shareProcesses, grace, after, egress, containers, volumes",
     "more than one container",
     "as of a pod",
     "the infra container and sidecars go on when the run has ended",
@@ -537,8 +537,9 @@ pub const FIELDS: &[Field] = &[
     CONCURRENCY,
     kept("jobs.<job>.restart", "", "`restart: on-failure:<retries>`", ""),
     NEVER,
+    kept("jobs.<job>.hostname", "", "as of a pod", ""),
     kept(
-        "jobs.<job>.hostname, shareProcesses, grace, after, egress, containers, volumes",
+        "jobs.<job>.shareProcesses, grace, after, egress, containers, volumes",
         "",
         "as of a pod",
         "",

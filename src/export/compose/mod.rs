@@ -99,13 +99,9 @@ pub fn export(stack: &Stack, options: &Options) -> Result<Export, Vec<desired::E
     };
     let desired = desire(stack, &surroundings)?;
     let (units, volumes) = units(stack, &surroundings, desired);
-    let mut errors = Vec::new();
-    let mut names = BTreeSet::new();
-    for (_, container) in units.iter().flat_map(Unit::services) {
-        if !names.insert(&container.name) {
-            errors.push(desired::Error::Clash(container.name.clone()));
-        }
-    }
+    let containers = units.iter().flat_map(Unit::services);
+    let names = containers.map(|(_, container)| container.name.clone());
+    let errors: Vec<_> = desired::clashes("containers", names).collect();
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -174,6 +170,15 @@ impl Context<'_> {
     /// A path of the stack, from the folder of the file.
     fn path(&self, path: &str) -> Text {
         Text::literal(self.written(path))
+    }
+
+    /// The same, as a command has it that is run there.
+    fn typed(&self, path: &str) -> String {
+        if self.options.folder == "." {
+            path.to_owned()
+        } else {
+            self.written(path)
+        }
     }
 
     /// The same, not yet a text of the file.

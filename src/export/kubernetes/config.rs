@@ -17,6 +17,20 @@ pub struct ConfigMapData {
     pub binary_data: BTreeMap<String, String>,
 }
 
+impl ConfigMapData {
+    /// How many bytes its texts have in JSON, nearly.
+    pub fn size(&self) -> usize {
+        let escaped = |text: &String| {
+            let short = text
+                .bytes()
+                .filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\t' | b'\r'));
+            text.len() + short.count()
+        };
+        let texts = self.data.values().map(escaped).sum::<usize>();
+        texts + self.binary_data.values().map(String::len).sum::<usize>()
+    }
+}
+
 /// Turns files into a config map. Their names are its keys: the stack keeps to Kubernetes' rule.
 pub fn config_map(files: &BTreeMap<String, ConfigFile>) -> ConfigMapData {
     let mut result = ConfigMapData::default();

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::probe::{Probe, probe};
-use super::{At, Context, Sidecars, expansion, image};
+use super::{At, Context, Sidecars, expansion, fields, image};
 use crate::stack::{self, EnvValue, Protocol, Role, SecurityLevel, Source};
 
 /// A container.
@@ -177,7 +177,7 @@ pub fn container(
         args,
         working_dir: container.directory.clone(),
         ports: ports(container),
-        env: env(container),
+        env: env(context, at, container),
         resources: resources(container.resources),
         volume_mounts: container
             .mounts
@@ -218,9 +218,17 @@ pub fn protocol(protocol: Protocol) -> Option<&'static str> {
     }
 }
 
-fn env(container: &stack::Container) -> Vec<Env> {
+fn env(context: &mut Context, at: &At, container: &stack::Container) -> Vec<Env> {
     let mut result = Vec::with_capacity(container.env.len());
     for (name, value) in &container.env {
+        if !stack::is_common_variable(name) {
+            context.say(
+                &fields::ENV_NAME,
+                &at.field("env").field(name),
+                format!("clusters before Kubernetes 1.32 refuse the name {name:?}"),
+                "choose a name of letters, digits and `_`",
+            );
+        }
         let (value, value_from) = match value {
             EnvValue::Text(text) => (Some(expansion::literal(text)), None),
             EnvValue::Secret { secret, key } => {

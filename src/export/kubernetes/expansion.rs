@@ -4,7 +4,8 @@
 /// Doubles each `$` that Kubernetes would act upon.
 ///
 /// Kubernetes reads `$$` as one `$`, and `$(` as the start of a name.
-/// A single `$` before anything else is itself.
+/// A single `$` before anything else is itself, but for what isn't ASCII: there the kubelet takes the first byte of a
+/// character for a whole one (`expand.go` of Kubernetes, `tryReadVariableName`).
 pub fn literal(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut rest = text;
@@ -14,7 +15,8 @@ pub fn literal(text: &str) -> String {
         let run = &from[..from.len() - after.len()];
         escaped.push_str(before);
         escaped.push_str(run);
-        if run.len() > 1 || after.starts_with('(') {
+        let is_read_on = |next: char| next == '(' || !next.is_ascii();
+        if run.len() > 1 || after.starts_with(is_read_on) {
             escaped.push_str(run);
         }
         rest = after;
@@ -29,33 +31,34 @@ mod tests {
 
     use super::literal;
 
-    /// What the kubelet makes of a text, after its documentation: `$$` is `$`, a name in
-    /// parentheses is its value, an open parenthesis without its end is itself.
+    /// What the kubelet makes of a text: `$$` is `$`, a name in parentheses is its value, an open parenthesis without
+    /// its end is itself, and of what else follows a `$` the first byte is a character.
     fn expanded(text: &str) -> String {
-        let characters: Vec<char> = text.chars().collect();
-        let mut result = String::new();
+        let bytes = text.as_bytes();
+        let mut result = Vec::new();
         let mut at = 0;
-        while at < characters.len() {
-            match (characters[at], characters.get(at + 1)) {
-                ('$', Some('$')) => {
-                    result.push('$');
+        while at < bytes.len() {
+            match (bytes[at], bytes.get(at + 1)) {
+                (b'$', Some(b'$')) => {
+                    result.push(b'$');
                     at += 2;
                 }
-                ('$', Some('(')) if characters[at..].contains(&')') => {
-                    result.push_str("EXPANDED");
-                    at += characters[at..]
-                        .iter()
-                        .position(|&character| character == ')')
-                        .unwrap()
-                        + 1;
+                (b'$', Some(b'(')) if bytes[at..].contains(&b')') => {
+                    result.extend(b"EXPANDED");
+                    at += bytes[at..].iter().position(|byte| *byte == b')').unwrap() + 1;
                 }
-                (character, _) => {
-                    result.push(character);
+                (b'$', Some(next)) => {
+                    result.push(b'$');
+                    result.extend(char::from(*next).to_string().bytes());
+                    at += 2;
+                }
+                (byte, _) => {
+                    result.push(byte);
                     at += 1;
                 }
             }
         }
-        result
+        String::from_utf8_lossy(&result).into_owned()
     }
 
     #[track_caller]
@@ -74,6 +77,8 @@ mod tests {
         check("$$(A)", "$$$$(A)");
         check("$$$", "$$$$$$");
         check("ünï$(x", "ünï$$(x");
+        check("a$é", "a$$é");
+        check("$€5 é$5", "$$€5 é$5");
     }
 
     proptest! {

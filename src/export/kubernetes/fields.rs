@@ -113,6 +113,29 @@ pub const HEADLESS_TARGET: Field = approximated(
     "`targetPort`",
     "clients of a headless service dial the replica, thus the target's number",
 );
+pub const INDEXED_HOSTNAME: Field = dropped(
+    "jobs.<job>.hostname",
+    "with `indexed: true`",
+    "an indexed `Job` gives each run its own name as host name",
+);
+pub const REPLICA_NAME: Field = approximated(
+    "pods.<pod>.replicas",
+    "dialled by name, as `web-0`, in an argument or a variable",
+    "a name of a service of its own, where the pod is stable: `cache-0.cache`",
+    "other names of replicas are Docker's alone",
+);
+pub const CONFIG_SIZE: Field = kept(
+    "pods.<pod>.volumes.<volume>.config",
+    "of more than 250,000 bytes",
+    "`ConfigMap`",
+    "`kubectl apply` keeps a copy of an object in an annotation of at most 256 KiB; with `--server-side` it doesn't",
+);
+pub const ENV_NAME: Field = approximated(
+    "pods.<pod>.containers.<container>.env.<name>",
+    "a name beyond letters, digits, `_`, `-` and `.`, or that begins with a digit",
+    "`name`",
+    "clusters before Kubernetes 1.32 refuse it",
+);
 pub const AFTER: Field = dropped("pods.<pod>.after", "", "a cluster starts pods and jobs at once");
 pub const JOB: Field = kept(
     "jobs.<job>",
@@ -194,6 +217,7 @@ pub const FIELDS: &[Field] = &[
         "`replicas`",
         "more than one: spread over nodes, and a `PodDisruptionBudget` that lets one go at a time",
     ),
+    REPLICA_NAME,
     kept(
         "pods.<pod>.replicas.min, max, cpu, memory",
         "",
@@ -270,8 +294,9 @@ pub const FIELDS: &[Field] = &[
         "pods.<pod>.containers.<container>.env.<name>",
         "text",
         "`value`",
-        "`$(NAME)` is escaped: it stays text; names beyond letters, digits, `_`, `-` and `.` need Kubernetes 1.34",
+        "`$(NAME)` is escaped: it stays text",
     ),
+    ENV_NAME,
     kept(
         "pods.<pod>.containers.<container>.env.<name>.secret, key",
         "",
@@ -507,6 +532,7 @@ pub const FIELDS: &[Field] = &[
         "`ConfigMap`",
         "a hash of it is an annotation of the pods, so that a change rolls; at most 1 MiB",
     ),
+    CONFIG_SIZE,
     kept(
         "pods.<pod>.volumes.<volume>.secret",
         "",
@@ -542,7 +568,12 @@ pub const FIELDS: &[Field] = &[
     ),
     HEADLESS_AFFINITY,
     FRONT_AFFINITY,
-    kept("services.<service>.headless", "", "`clusterIP: None`", ""),
+    kept(
+        "services.<service>.headless",
+        "",
+        "`clusterIP: None`",
+        "it finds the replicas that are ready; the one that names those of a stable pod finds all, as on Docker",
+    ),
     JOB,
     kept("jobs.<job>.completions", "", "`completions`", ""),
     kept("jobs.<job>.parallelism", "", "`parallelism`", ""),
@@ -558,8 +589,10 @@ pub const FIELDS: &[Field] = &[
     ),
     kept("jobs.<job>.concurrency", "", "`concurrencyPolicy`", ""),
     kept("jobs.<job>.restart", "", "`restartPolicy`", ""),
+    kept("jobs.<job>.hostname", "", "`hostname`", ""),
+    INDEXED_HOSTNAME,
     kept(
-        "jobs.<job>.hostname, shareProcesses, grace, after, egress, containers, volumes",
+        "jobs.<job>.shareProcesses, grace, after, egress, containers, volumes",
         "",
         "as of a pod",
         "",

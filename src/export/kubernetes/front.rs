@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::object::Content;
 use super::service::{self, ServiceSpec};
 use super::{At, Context, Error, Gateway, Objects, fields};
-use crate::stack::{self, Action, Name, Publish, Scheme, Stack};
+use crate::stack::{self, Action, Name, Protocol, Publish, Scheme, Stack};
 
 /// Which requests go to which service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -88,18 +88,31 @@ enum Speech {
     Other,
 }
 
+/// What begins the name of a port, and what such a port speaks; the first that fits counts.
+const NAMES: [(&str, Speech); 4] = [
+    ("https", Speech::Other),
+    ("http", Speech::Http),
+    ("grpcs", Speech::Other),
+    ("grpc", Speech::Grpc),
+];
+
+/// What a port speaks by its own name, else by that of the container's port.
+fn named(port: &stack::ServicePort) -> Option<Speech> {
+    let names = [Some(&port.name), port.target_name.as_ref()];
+    let spoken = |name: &Name| {
+        let found = NAMES.iter().find(|(begin, _)| name.as_str().starts_with(begin));
+        found.map(|(_, speech)| *speech)
+    };
+    names.into_iter().flatten().find_map(spoken)
+}
+
 /// What the port of a service speaks, by its name, else by its probes.
 fn speech(stack: &Stack, service: &stack::Service, port: &stack::ServicePort) -> Speech {
-    let names = [Some(&port.name), port.target_name.as_ref()];
-    for name in names.into_iter().flatten() {
-        let is = |word| name.as_str().starts_with(word);
-        if is("https") {
-            return Speech::Other;
-        } else if is("http") {
-            return Speech::Http;
-        } else if is("grpc") {
-            return Speech::Grpc;
-        }
+    if port.protocol != Protocol::Tcp {
+        return Speech::Other;
+    }
+    if let Some(named) = named(port) {
+        return named;
     }
     let containers = stack.pod(service.pod.as_str()).into_iter();
     let probed = containers
@@ -117,11 +130,7 @@ fn speech(stack: &Stack, service: &stack::Service, port: &stack::ServicePort) ->
 
 /// Whether a port speaks gRPC, which is HTTP/2 without TLS.
 pub fn is_grpc(port: &stack::ServicePort) -> bool {
-    let names = [Some(&port.name), port.target_name.as_ref()];
-    names
-        .into_iter()
-        .flatten()
-        .any(|name| name.as_str().starts_with("grpc"))
+    port.protocol == Protocol::Tcp && named(port) == Some(Speech::Grpc)
 }
 
 fn to_the_world(port: &stack::ServicePort) -> Option<Publish> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::{At, Context, Error, Options, fields};
+use crate::engine::desired::built_image;
 use crate::export::shell::quoted;
 use crate::stack::{self, Build, Name, Place, SecretSource, Source, Stack};
 
@@ -32,7 +33,7 @@ pub fn image(context: &mut Context, at: &At, pod: &Name, container: &stack::Cont
         }
         Source::Build(build) => {
             let reference = built(options, context.stack.name(), pod, &container.name);
-            let making = build_command(context.stack, &reference, build);
+            let making = build_command(context, &reference, build);
             (reference, making, &fields::BUILD, at.field("build"))
         }
     };
@@ -189,7 +190,8 @@ fn block(options: &Options) -> (String, String) {
 
 /// A built image's name.
 fn built(options: &Options, stack: &Name, pod: &Name, container: &Name) -> String {
-    let name = format!("{stack}-{pod}-{container}:{}", options.tag);
+    let name = built_image(stack.as_str(), pod.as_str(), container.as_str());
+    let name = format!("{name}:{}", options.tag);
     match &options.registry {
         Some(registry) => format!("{registry}/{name}"),
         None => name,
@@ -197,11 +199,11 @@ fn built(options: &Options, stack: &Name, pod: &Name, container: &Name) -> Strin
 }
 
 /// The command that makes an image of a name, up to the next one.
-fn build_command(stack: &Stack, reference: &str, build: &Build) -> String {
+fn build_command(context: &Context, reference: &str, build: &Build) -> String {
     let mut command = format!("docker build -t {reference}");
     if build.dockerfile != "Dockerfile" {
         let path = format!("{}/{}", build.context.trim_end_matches('/'), build.dockerfile);
-        let _ = write!(command, " -f {}", quoted(&path));
+        let _ = write!(command, " -f {}", quoted(&context.path(&path)));
     }
     for (name, value) in &build.args {
         let _ = write!(command, " --build-arg {}", quoted(&format!("{name}={value}")));
@@ -210,15 +212,16 @@ fn build_command(stack: &Stack, reference: &str, build: &Build) -> String {
         let _ = write!(command, " --target {}", quoted(target));
     }
     for (id, secret, key) in &build.secrets {
-        let source = match stack.secrets().get(secret).map(|secret| &secret.source) {
+        let source = match context.stack.secrets().get(secret).map(|secret| &secret.source) {
             Some(SecretSource::Files(files)) => files.get(key).cloned().unwrap_or_default(),
             _ => format!(".motif/secrets/{secret}/{key}"),
         };
+        let source = context.path(&source);
         let _ = write!(command, " --secret {}", quoted(&format!("id={id},src={source}")));
     }
     if let Some(platform) = &build.platform {
         let _ = write!(command, " --platform {}", quoted(platform));
     }
-    let _ = write!(command, " {} && ", quoted(&build.context));
+    let _ = write!(command, " {} && ", quoted(&context.path(&build.context)));
     command
 }

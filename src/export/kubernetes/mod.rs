@@ -11,6 +11,7 @@ mod network;
 mod object;
 mod pod;
 mod probe;
+mod replica_names;
 mod secret;
 mod service;
 mod text;
@@ -39,6 +40,8 @@ pub use secret::SecretValues;
 /// What an export leaves open in the stack.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
+    /// The folder of the stack from where commands are run; default: that one.
+    pub folder: String,
     /// The namespace of every object; default: the one that they are applied to.
     pub namespace: Option<Name>,
     /// Where built and block images are pulled from: `registry.example/team`.
@@ -126,6 +129,34 @@ pub enum Error {
         /// Where.
         place: Place,
     },
+    /// A namespace has an object of that name already.
+    #[error("{place}: each namespace has a {kind} `{name}` of its own")]
+    Taken {
+        /// The kind.
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// Where.
+        place: Place,
+    },
+    /// The namespace `default` has the API's service.
+    #[error(
+        "{place}: the namespace `default` has a Service `kubernetes` of its own; export into another one with `-n`"
+    )]
+    TakenByDefault {
+        /// Where.
+        place: Place,
+    },
+    /// The name of a header that Kubernetes knows no way to send.
+    #[error(
+        "{place}: on a cluster the name of a probe's header has letters, digits and `-` only, unlike `{name}`"
+    )]
+    HeaderName {
+        /// The name.
+        name: String,
+        /// Where.
+        place: Place,
+    },
     /// Two objects would have the same name.
     #[error("{place}: there would be two of {kind} `{name}`; the other is from {other}")]
     Collision {
@@ -160,6 +191,7 @@ pub fn export(stack: &Stack, options: &Options) -> Result<Export, Vec<Error>> {
     }
     network::open(&mut context);
     secret::secrets(&mut context, &mut objects);
+    replica_names::say(&mut context);
     service::promises(&mut context);
     let mut errors = context.errors;
     errors.extend(objects.collisions());
@@ -248,6 +280,15 @@ impl Context<'_> {
             namespace: self.options.namespace.as_ref().map(ToString::to_string),
             labels: self.labels(pod),
             annotations: Labels::new(),
+        }
+    }
+
+    /// A path of the stack, from where commands are run.
+    fn path(&self, path: &str) -> String {
+        match (self.options.folder.as_str(), path) {
+            ("" | ".", path) => path.to_owned(),
+            (folder, ".") => folder.to_owned(),
+            (folder, path) => format!("{folder}/{path}"),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{At, Context, expansion};
+use super::{At, Context, Error, expansion};
 use crate::stack;
 
 /// A probe.
@@ -87,6 +87,16 @@ pub fn probe(context: &mut Context, at: &At, probe: &stack::Probe) -> Probe {
             scheme,
             headers,
         } => {
+            let is_known = |name: &str| {
+                name.bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            };
+            for (name, _) in headers.iter().filter(|(name, _)| !is_known(name)) {
+                context.errors.push(Error::HeaderName {
+                    name: name.clone(),
+                    place: probe.place.clone(),
+                });
+            }
             result.http_get = Some(HttpGet {
                 path: path.clone(),
                 port: *port,

@@ -55,7 +55,8 @@ pub fn secrets(context: &mut Context, objects: &mut Objects) {
             SecretSource::Files(files) => {
                 let mut command = format!("kubectl{namespace} create secret generic {name}");
                 for (key, path) in files {
-                    let _ = write!(command, " {}", quoted(&format!("--from-file={key}={path}")));
+                    let file = format!("--from-file={key}={}", context.path(path));
+                    let _ = write!(command, " {}", quoted(&file));
                     if variables.contains(&(name.as_str(), key)) {
                         let _ = write!(
                             message,
@@ -66,7 +67,8 @@ pub fn secrets(context: &mut Context, objects: &mut Objects) {
                 (&fields::SECRET_FILES, command)
             }
             SecretSource::Certificate { .. } => {
-                let folder = format!(".motif/secrets/{name}");
+                let folder = context.path(&format!(".motif/secrets/{name}"));
+                let folder = quoted(&folder);
                 let command = format!(
                     "from a certificate that clients trust, or the one that the first `motif up` makes: \
                      kubectl{namespace} create secret tls {name} --cert={folder}/tls.crt --key={folder}/tls.key"

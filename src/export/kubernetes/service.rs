@@ -7,7 +7,7 @@ use super::front::{self, front};
 use super::object::{Content, Labels};
 use super::{At, Context, Error, Objects, fields};
 use crate::stack::promise::{Ask, FaultKind};
-use crate::stack::{self, Affinity, Name};
+use crate::stack::{self, Affinity, Name, Stack};
 
 /// What a service is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -59,6 +59,12 @@ pub fn service(context: &mut Context, objects: &mut Objects, service: &stack::Se
         place: &service.place,
     };
     check_name(context, &service.name, &at);
+    let is_default = |namespace: &Name| namespace.as_str() == "default";
+    if service.name.as_str() == "kubernetes" && context.options.namespace.as_ref().is_none_or(is_default) {
+        context.errors.push(Error::TakenByDefault {
+            place: service.place.clone(),
+        });
+    }
     let affinity = service.affinity == Affinity::Client;
     if affinity && service.headless {
         context.say(
@@ -78,7 +84,7 @@ pub fn service(context: &mut Context, objects: &mut Objects, service: &stack::Se
             .map(|written| port(context, service, written))
             .collect(),
         session_affinity: (affinity && !service.headless).then_some("ClientIP"),
-        publish_not_ready_addresses: false,
+        publish_not_ready_addresses: names_replicas(context.stack, service),
     };
     let metadata = context.metadata(&service.pod, service.name.to_string());
     objects.add(metadata, Content::Service(spec), &at);
@@ -114,13 +120,24 @@ pub fn port_spec(port: &stack::ServicePort, number: u16) -> PortSpec {
     }
 }
 
+/// The service of the stack that gives the replicas of a stable pod their names.
+pub fn naming<'a>(stack: &'a Stack, pod: &'a stack::Pod) -> Option<&'a stack::Service> {
+    let mut services = stack.services_of(&pod.name);
+    services.find(|service| pod.stable && service.headless)
+}
+
+/// Whether a service is the one that names replicas: it answers with those that aren't ready too, since they may have
+/// to find each other first.
+fn names_replicas(stack: &Stack, service: &stack::Service) -> bool {
+    let pod = stack.pod(service.pod.as_str());
+    let naming = pod.and_then(|pod| naming(stack, pod));
+    naming.is_some_and(|naming| naming.name == service.name)
+}
+
 /// The headless service that gives the replicas of a stable pod their names: the stack's own,
 /// or one that is made for it. Returns its name.
-///
-/// It answers with replicas that aren't ready too, since they may have to find each other first.
 pub fn governing(context: &mut Context, objects: &mut Objects, at: &At, pod: &stack::Pod) -> String {
-    let mut services = context.stack.services_of(&pod.name);
-    if let Some(service) = services.find(|service| service.headless) {
+    if let Some(service) = naming(context.stack, pod) {
         return service.name.to_string();
     }
     if let Some(service) = context.stack.services_of(&pod.name).next() {

@@ -134,6 +134,10 @@ pub enum Sharing {
     Own,
 }
 
+/// The most bytes of a config map of which `kubectl apply` surely can make a copy: annotations have 256 KiB together
+/// (`TotalAnnotationSizeLimitB` of Kubernetes), and a copy in JSON is longer than what it is of.
+const COPY_LIMIT: usize = 250_000;
+
 /// Turns the volumes of a pod; the objects that they need are added.
 pub fn volumes(
     context: &mut Context,
@@ -169,6 +173,17 @@ pub fn volumes(
             }),
             VolumeKind::Config { files } => {
                 let data = config_map(files);
+                if data.size() > COPY_LIMIT {
+                    context.say(
+                        &fields::CONFIG_SIZE,
+                        &at,
+                        format!("`{object_name}` is larger than the copy that `kubectl apply` makes of it"),
+                        format!(
+                            "kubectl{} apply --server-side -f FILE",
+                            context.kubectl_namespace()
+                        ),
+                    );
+                }
                 let metadata = context.metadata(pod, object_name.clone());
                 objects.add(metadata, Content::ConfigMap(data), &at);
                 volumes.push(Volume {

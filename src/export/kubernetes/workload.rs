@@ -204,7 +204,14 @@ pub fn pod(context: &mut Context, objects: &mut Objects, pod: &stack::Pod) {
 }
 
 /// The account of a pod or job, which may do nothing.
-fn account(context: &Context, objects: &mut Objects, at: &At, name: &stack::Name) {
+fn account(context: &mut Context, objects: &mut Objects, at: &At, name: &stack::Name) {
+    if name.as_str() == "default" {
+        context.errors.push(Error::Taken {
+            kind: "ServiceAccount",
+            name: name.to_string(),
+            place: at.place.clone(),
+        });
+    }
     let metadata = context.metadata(name, name.to_string());
     objects.add(metadata, Content::ServiceAccount, at);
 }
@@ -234,13 +241,21 @@ pub fn job(context: &mut Context, objects: &mut Objects, job: &stack::Job) {
             ),
         );
     }
+    if job.indexed && job.spec.hostname.is_some() {
+        context.say(
+            &fields::INDEXED_HOSTNAME,
+            &at.field("hostname"),
+            format!("each run's host name is its own: `{}-0`", job.name),
+            "leave out `hostname`, or `indexed`",
+        );
+    }
     let purpose = Purpose {
         restart_policy: Some(match job.spec.restart {
             Restart::Never => "Never",
             Restart::OnFailure | Restart::Always => "OnFailure",
         }),
         spread: false,
-        hostname: true,
+        hostname: !job.indexed,
         ends: true,
         sharing: if job.parallelism.min(job.completions) > 1 {
             Sharing::Shared

@@ -12,7 +12,7 @@ use crate::stack::interface::{BlockInterface, FlagInterface};
 use crate::stack::raw::{RawArguments, RawContainer, RawFlag, RawMount, RawPortNumber, RawSecretKey};
 use crate::stack::{
     Bytes, Command, Container, ContainerPort, EnvValue, ImageReference, Mount, Name, Protocol, Resources,
-    Role, Security, SecurityLevel, Source, User,
+    Role, Security, SecurityLevel, Source, User, is_common_variable,
 };
 use crate::yaml::{List, Map, Shorthand, Spanned, Text};
 
@@ -116,14 +116,20 @@ impl Checker<'_> {
         if let Some(image) = ImageReference::new(written) {
             return Some(Source::Image(image));
         }
-        let lower = written.to_ascii_lowercase();
-        let trimmed = lower
-            .trim()
-            .trim_start_matches("https://")
-            .trim_start_matches("http://");
-        let meant = (trimmed != written && ImageReference::new(trimmed).is_some()).then_some(trimmed);
+        let bare = written.trim();
+        let bare = ["https://", "http://"]
+            .iter()
+            .find_map(|scheme| bare.strip_prefix(scheme))
+            .unwrap_or(bare);
+        // A tag may have capitals, a name may not.
+        let name = bare.rfind('/').map_or(0, |slash| slash + 1);
+        let end = bare[name..]
+            .find([':', '@'])
+            .map_or(bare.len(), |colon| name + colon);
+        let meant = bare[..end].to_ascii_lowercase() + &bare[end..];
+        let meant = (meant != *written && ImageReference::new(&meant).is_some()).then_some(meant);
         let help = match meant {
-            Some(meant) => format!("did you mean {}?", quoted(meant)),
+            Some(meant) => format!("did you mean {}?", quoted(&meant)),
             None => "it is written `[registry/]name[:tag][@digest]`, as in `nginx:1.27`".into(),
         };
         self.push(
@@ -323,7 +329,6 @@ impl Checker<'_> {
         let is_printable = name
             .bytes()
             .all(|byte| (b' '..=b'~').contains(&byte) && byte != b'=');
-        let is_common = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if name.is_empty() || !is_printable {
             self.push(
                 Diagnostic::error(
@@ -332,7 +337,7 @@ impl Checker<'_> {
                 )
                 .help("a name is made of letters, digits and `_`"),
             );
-        } else if !name.bytes().all(is_common) || name.starts_with(|first: char| first.is_ascii_digit()) {
+        } else if !is_common_variable(name) {
             self.push(
                 Diagnostic::warning(
                     span,
@@ -524,11 +529,10 @@ impl Checker<'_> {
         let text = &written.value.0;
         let id = |text: &str| {
             let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            // The largest number of a user that the kernel takes is 2^32 - 2.
             is_plain
-                .then(|| text.parse().ok())
+                .then(|| text.parse::<u32>().ok())
                 .flatten()
-                .filter(|id| *id != u32::MAX)
+                .filter(|id| i32::try_from(*id).is_ok())
         };
         let user = match text.split_once(':') {
             Some((user, group)) => id(user).zip(id(group)),
@@ -537,7 +541,7 @@ impl Checker<'_> {
         let Some((uid, gid)) = user else {
             self.push(
                 Diagnostic::error(written.span, format!("{} is not a numeric user", quoted(text))).help(
-                    "write `65532`, or `1000:1000` for user and group; an image's names are not known here",
+                    "write `65532`, or `1000:1000` for user and group, each up to 2147483647; an image's names are not known here",
                 ),
             );
             return None;

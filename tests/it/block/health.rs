@@ -129,8 +129,13 @@ fn postgresql_answers_or_not() {
     ]);
     wait_for_status(&expecting, 200);
     let broken = with(&[&secret, "--query=SELECT * FROM nothing"]);
+    let mut reason = String::new();
+    wait_until("the query is refused", || {
+        reason = wire::get(broken.address(), "/").text();
+        reason.starts_with("failed")
+    });
     assert_eq!(
-        wait_for_status(&broken, 503),
+        reason,
         "failed to ask postgresql: relation \"nothing\" does not exist\n"
     );
     let wrong = database.file("wrong", PASSWORD.get(1..).unwrap());

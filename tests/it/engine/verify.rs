@@ -108,7 +108,7 @@ promises:
       - { at: 1500ms, exec: web/0/app, command: [/.motif/motif, block, probe, http, --port=8080] }
       - { at: 5s, set: { message: two }, for: 2s }
     expect:
-      lost: 60%
+      lost: 95%
       answers:
         - { at: 5s, http: "http://web:8080/", matches: '"message": "two"', within: 20s }
         - { http: "http://web:8080/", matches: '"message": "one"', lacks: '"message": "two"', status: 2xx }

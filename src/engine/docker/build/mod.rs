@@ -27,7 +27,7 @@ use upload::{digest, upload};
 
 use super::connection::{Body, nothing};
 use super::{Answer, Docker, Error, ImageId};
-use crate::engine::desired::hex;
+use crate::engine::desired::{built_image, hex};
 use crate::engine::labels;
 use crate::engine::secrets::Secrets;
 use crate::engine::{Events, Work};
@@ -482,7 +482,7 @@ impl Docker {
 
 /// The image's name without its tag.
 fn repository(order: &Order<'_>) -> String {
-    format!("{}-{}-{}", order.stack, order.pod, order.container)
+    built_image(order.stack, order.pod, order.container)
 }
 
 enum BuildOutcome {
