@@ -73,14 +73,16 @@ impl Context<'_> {
                     .map(|(key, text)| (key, text.value))
                     .collect();
                 for (key, text) in record.map("binaryData", self.notes) {
-                    let decoded = BASE64_STANDARD.decode(text.value.split_whitespace().collect::<String>());
-                    match decoded.ok().and_then(|bytes| String::from_utf8(bytes).ok()) {
-                        Some(decoded) if !decoded.contains('\0') => files.push((key, decoded)),
-                        _ => self.rule(
-                            &rules::CONFIG_BINARY,
-                            &format!("{path}.binaryData.{key}"),
-                            text.span,
-                        ),
+                    let path = format!("{path}.binaryData.{key}");
+                    let written: String = text.value.split_whitespace().collect();
+                    let Ok(bytes) = BASE64_STANDARD.decode(written) else {
+                        let (rule, message) = (&crate::import::rule::TYPE, "expected base64");
+                        self.notes.say(rule, &path, text.span, message, rule.remedy);
+                        continue;
+                    };
+                    match String::from_utf8(bytes) {
+                        Ok(decoded) if !decoded.contains('\0') => files.push((key, decoded)),
+                        _ => self.rule(&rules::CONFIG_BINARY, &path, text.span),
                     }
                 }
                 record.ignore(&["immutable"]);
