@@ -151,8 +151,8 @@ pub const POLICY_OPEN: Rule = approximated(
     "take it out of `publish` if only the stack's own pods dial it",
 );
 pub const POLICY_PEER: Rule = dropped(
-    "NetworkPolicy.egress",
-    "to other namespaces, or to a network but for parts of it",
+    "policyPeer.namespaceSelector",
+    "to which an `egress` goes, or to nothing that is known",
     "a pod may dial services of its stack, the internet and whole networks",
     "name the network: `egress: [10.0.0.0/8]`",
 );
@@ -284,6 +284,12 @@ pub const SECRET_ITEMS: Rule = approximated(
     "files named by their keys",
     "the files of a volume are named by their keys",
     "name the keys as the program wants its files",
+);
+pub const FILE_MODE: Rule = dropped(
+    "source.defaultMode",
+    "other than 0644",
+    "files of a config or secret are readable for everybody in the container",
+    "leave it out",
 );
 pub const CONFIG_MISSING: Rule = dropped(
     "volume.configMap, container.envFrom.configMapRef, container.env.valueFrom.configMapKeyRef",
@@ -959,12 +965,7 @@ pub const RULES: &[Rule] = &[
         "source.name, secretName, items, optional, claimName, readOnly",
         "the reference",
     ),
-    dropped(
-        "source.defaultMode",
-        "",
-        "files of a config or secret are readable for everybody in the container",
-        "leave it out",
-    ),
+    FILE_MODE,
     kept("claim.resources", "its size"),
     kept(
         "claim.accessModes",
@@ -1043,12 +1044,6 @@ pub const RULES: &[Rule] = &[
     POLICY_SERVICE,
     kept("policyPeer.podSelector", "the services of these pods"),
     kept("policyPeer.ipBlock", "the network, or `internet`"),
-    dropped(
-        "policyPeer.namespaceSelector",
-        "",
-        "a stack has no namespaces",
-        "name the network: `egress: [10.0.0.0/8]`",
-    ),
     kept("policyBlock.cidr", "the network"),
     POLICY_EXCEPT,
     kept("policyPort.port, protocol", "the port"),

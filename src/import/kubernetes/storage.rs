@@ -194,7 +194,8 @@ impl Context<'_> {
                 .map_or_else(String::new, |name| name.value);
             let chosen = items(&mut config);
             let path = config.path.clone();
-            config.ignore(&["optional", "defaultMode"]);
+            self.file_mode(&mut config);
+            config.ignore(&["optional"]);
             let span = config.span;
             config.rest(RULES, self.notes);
             let Some(found) = self.configs.get_mut(&name) else {
@@ -220,7 +221,8 @@ impl Context<'_> {
             let name = secret.text("secretName", self.notes);
             let name = name.map_or_else(String::new, |name| name.value);
             let chosen = items(&mut secret);
-            secret.ignore(&["optional", "defaultMode"]);
+            self.file_mode(&mut secret);
+            secret.ignore(&["optional"]);
             let (path, span) = (secret.path.clone(), secret.span);
             secret.rest(RULES, self.notes);
             let chosen = chosen.unwrap_or_default();
@@ -266,6 +268,16 @@ impl Context<'_> {
             return Some(Kind::Whole(Item::one("claim", size.into())));
         }
         None
+    }
+
+    /// Says that files have one mode, where another one is asked for.
+    fn file_mode(&mut self, source: &mut Record) {
+        // As readers of YAML 1.1, of 1.2 and of JSON write it.
+        const ONE: [&str; 3] = ["0644", "0o644", "420"];
+        let mode = source.text("defaultMode", self.notes);
+        if let Some(mode) = mode.filter(|mode| !ONE.contains(&mode.value.as_str())) {
+            self.rule(&rules::FILE_MODE, &source.at("defaultMode"), mode.span);
+        }
     }
 
     /// The files of a config volume, as a value of the stack.
