@@ -280,7 +280,9 @@ impl<'n> Record<'n> {
             // Without a case of its own, where there is such a row.
             let general = about().find(|rule| rule.field.when.is_empty());
             match general.or_else(|| about().next()) {
-                _ if is_nothing(&entry.value) => {}
+                // An empty mapping may say much where its key is right.
+                None if matches!(entry.value.content, Content::Empty) => {}
+                Some(_) if is_nothing(&entry.value) => {}
                 Some(rule) if rule.field.verdict == Verdict::Kept => {}
                 Some(rule) => notes.rule(rule, &path, entry.key_span),
                 None => {

@@ -1,8 +1,11 @@
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use super::rule::{COMMON, Rule};
-use super::{compose, kubernetes};
+use super::{Input, Options, compose, import, kubernetes};
+use crate::export::{Field, Verdict};
+use crate::stack::MemoryFiles;
 
 /// What `docs/import.md` says: made from the same rows as the report.
 fn document() -> String {
@@ -54,4 +57,59 @@ fn rows_are_written_once_and_can_stand_in_a_table() {
             }
         }
     }
+}
+
+/// The files of a folder, by their path in it.
+fn read(folder: &Path, root: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read(&path, root, files);
+        } else {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            files.insert(name, std::fs::read(&path).unwrap());
+        }
+    }
+}
+
+/// What is said of the committed files of tests/import/.
+fn said() -> Vec<Field> {
+    let mut said = Vec::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let mut files = BTreeMap::new();
+        let file = if path.is_dir() {
+            read(&path, &path, &mut files);
+            path.join("compose.yaml")
+        } else {
+            path
+        };
+        let input = Input {
+            path: file.display().to_string(),
+            bytes: std::fs::read(&file).unwrap(),
+            folder: Some(".".into()),
+        };
+        let options = Options {
+            form: None,
+            name: None,
+            fallback: "shop".into(),
+            blocks: crate::commands::stack_args::blocks(),
+        };
+        let import = import(&[input], &MemoryFiles(files), &options).unwrap();
+        said.extend(import.report.lines().iter().map(|line| line.row));
+    }
+    said
+}
+
+#[test]
+fn every_difference_is_in_the_report_of_a_golden() {
+    let said = said();
+    let rules = [COMMON, kubernetes::RULES, compose::RULES].concat();
+    let silent: Vec<Field> = rules
+        .iter()
+        .map(|rule| rule.field)
+        .filter(|field| field.verdict != Verdict::Kept && !said.contains(field))
+        .collect();
+    assert!(silent.is_empty(), "no golden says {silent:#?}");
 }

@@ -73,6 +73,8 @@ pub struct Own<'n> {
     pub services: Vec<(Mark, &'n Entry)>,
     /// Places in them, by name.
     names: BTreeMap<&'n str, usize>,
+    /// All marks.
+    marks: BTreeSet<Mark>,
     /// Places in them, by pod and replica.
     replicas: BTreeMap<(String, u32), Vec<usize>>,
 }
@@ -82,7 +84,9 @@ impl<'n> Own<'n> {
     pub fn push(&mut self, mark: Mark, entry: &'n Entry) {
         let place = self.services.len();
         self.names.insert(&entry.key, place);
-        if let Some((pod, replica)) = mark.replica() {
+        // Of two with the same mark the first one is meant.
+        let is_new = self.marks.insert(mark.clone());
+        if let Some((pod, replica)) = mark.replica().filter(|_| is_new) {
             let of_replica = self.replicas.entry((pod.to_owned(), replica)).or_default();
             of_replica.push(place);
         }

@@ -472,11 +472,12 @@ impl Context<'_> {
             (Kind::Secret(secret), None) => (volume, path, Item::one("secret", secret.as_str().into())),
             (Kind::Whole(item), Some(part)) => {
                 let is_only = around.mounted.get(&volume).is_none_or(|count| *count < 2);
-                if is_only {
-                    let message = "the volume's own folder is mounted, not the folder in it";
-                    let remedy = "move the files of an old volume up into its own folder";
-                    self.notes.say(&rules::SUBPATH, &at, part.span, message, remedy);
-                } else {
+                let is_claim =
+                    matches!(item, Item::Map(members) if members.iter().any(|member| member.key == "claim"));
+                // One path of an empty volume holds what the volume does.
+                if is_claim {
+                    self.rule(&rules::SUBPATH_CLAIM, &at, part.span);
+                } else if !is_only {
                     self.rule(&rules::SUBPATH, &at, part.span);
                 }
                 let name = if is_only {
@@ -489,11 +490,14 @@ impl Context<'_> {
             (Kind::Files(_) | Kind::Secret(_), Some(part)) => {
                 let (folder, file) = path.rsplit_once('/').unwrap_or(("", &path));
                 if folder.is_empty() {
-                    let message = "the file would hide the whole root folder";
-                    let remedy = rules::SUBPATH_FILE.remedy;
-                    return self
-                        .notes
-                        .say(&rules::SUBPATH_FILE, &at, part.span, message, remedy);
+                    return self.rule(&rules::SUBPATH_ROOT, &at, part.span);
+                }
+                if let Kind::Files(files) = &kind
+                    && files.iter().all(|(name, _)| *name != part.value)
+                {
+                    let message = format!("it has no file {}", quoted(&part.value));
+                    let rule = &rules::CONFIG_MISSING;
+                    return self.notes.say(rule, &at, part.span, message, rule.remedy);
                 }
                 let message = format!("{} is a folder with this file alone", quoted(folder));
                 self.notes.say(

@@ -54,15 +54,14 @@ impl Context<'_> {
             return self.rule(&rules::NO_TARGET, path, span);
         };
         let spec = &entry.value;
+        let mut used = Used::default();
         if let Some(mut fields) = Record::of(spec, "HorizontalPodAutoscaler", record.at("spec"), self.notes) {
-            fields.ignore(&[
-                "scaleTargetRef",
-                "minReplicas",
-                "maxReplicas",
-                "metrics",
-                "behavior",
-                "targetCPUUtilizationPercentage",
-            ]);
+            used = self.used(&mut fields);
+            if let Some(mut target) = fields.record("scaleTargetRef", "scaleTarget", self.notes) {
+                target.ignore(&["apiVersion", "kind", "name"]);
+                target.rest(RULES, self.notes);
+            }
+            fields.ignore(&["minReplicas", "maxReplicas", "behavior"]);
             fields.rest(RULES, self.notes);
         }
         let text = |node: &Node, key: &str| {
@@ -85,7 +84,7 @@ impl Context<'_> {
         let most: u64 = text(spec, "maxReplicas")
             .and_then(|text| text.parse().ok())
             .unwrap_or(least);
-        let (cpu, memory, others) = targets(spec);
+        let Used { cpu, memory } = used;
         let pod = &mut self.draft.pods[index];
         pod.replicas = least;
         let mut running = pod
@@ -109,13 +108,65 @@ impl Context<'_> {
                 }
             }
             pod.range = Some((range, span));
-            if !others {
+            if spec.get("behavior").is_none() {
                 return;
             }
-            "only the use of processor time and memory counts, in percent".to_owned()
+            "how fast replicas come and go isn't in a stack".to_owned()
         };
         self.notes
             .say(&rules::AUTOSCALER, path, span, message, rules::AUTOSCALER.remedy);
+    }
+
+    /// Reads what an autoscaler measures.
+    fn used(&mut self, fields: &mut Record) -> Used {
+        let cpu = fields.whole("targetCPUUtilizationPercentage", self.notes);
+        let mut used = Used {
+            cpu: cpu.map(|cpu| cpu.value),
+            memory: None,
+        };
+        for mut metric in fields.records("metrics", "metric", self.notes) {
+            metric.ignore(&["type"]);
+            if let Some(mut resource) = metric.record("resource", "metricResource", self.notes) {
+                let name = resource.text("name", self.notes);
+                let target = resource.record("target", "metricTarget", self.notes);
+                resource.rest(RULES, self.notes);
+                let percent = target.and_then(|mut target| {
+                    target.ignore(&["type"]);
+                    let percent = target.whole("averageUtilization", self.notes);
+                    target.rest(RULES, self.notes);
+                    percent.map(|percent| percent.value)
+                });
+                match name.as_ref().map(|name| name.value.as_str()) {
+                    Some("cpu") => used.cpu = percent.or(used.cpu),
+                    Some("memory") => used.memory = percent.or(used.memory),
+                    _ => self.rule(&rules::METRIC, &metric.path, metric.span),
+                }
+            }
+            metric.rest(RULES, self.notes);
+        }
+        used
+    }
+
+    /// Reads what a policy says of those that dial, which follows from what they may dial themselves.
+    fn sources(&mut self, rule: &mut Record) {
+        for mut peer in rule.records("from", "policyPeer", self.notes) {
+            for key in ["podSelector", "namespaceSelector"] {
+                self.unread_selector(&mut peer, key);
+            }
+            if let Some(mut block) = peer.record("ipBlock", "policyBlock", self.notes) {
+                block.ignore(&["cidr", "except"]);
+                block.rest(RULES, self.notes);
+            }
+            peer.rest(RULES, self.notes);
+        }
+    }
+
+    /// Says what isn't known in a selector that chooses nothing of the stack.
+    fn unread_selector(&mut self, peer: &mut Record, key: &str) {
+        if let Some(mut selector) = peer.record(key, "selector", self.notes) {
+            selector.ignore(&["matchLabels", "matchExpressions"]);
+            selector.rest(RULES, self.notes);
+        }
     }
 
     /// Reads what the pods of a policy may dial; who may dial them follows from what others may.
@@ -136,6 +187,7 @@ impl Context<'_> {
             let mut open = Vec::new();
             for mut rule in spec.records("ingress", "policyRule", self.notes) {
                 let is_anybody = rule.take("from").is_none();
+                self.sources(&mut rule);
                 let ports = self.policy_ports(&mut rule);
                 if is_anybody && !ports.all && rule.is_read() {
                     open.push(ports);
@@ -284,7 +336,9 @@ impl Context<'_> {
                 if !ports.is_for_names() {
                     self.rule(&rules::POLICY_PEER, &path, span);
                 }
-                peer.ignore(&["podSelector"]);
+                for key in ["podSelector", "namespaceSelector"] {
+                    self.unread_selector(&mut peer, key);
+                }
             } else if let Some(mut block) = peer.record("ipBlock", "policyBlock", self.notes) {
                 let network = block.text("cidr", self.notes);
                 let except = block.take("except");
@@ -498,32 +552,11 @@ impl Ports {
     }
 }
 
-/// What an autoscaler measures: processor time and memory in percent, and whether there is anything else.
-fn targets(spec: &Node) -> (Option<u64>, Option<u64>, bool) {
-    let number = |node: &Node, key: &str| {
-        node.get(key)
-            .and_then(|entry| text_of(&entry.value)?.parse().ok())
-    };
-    let text = |node: &Node, key: &str| {
-        node.get(key)
-            .and_then(|entry| text_of(&entry.value))
-            .map(str::to_owned)
-    };
-    let (mut cpu, mut memory, mut others) = (number(spec, "targetCPUUtilizationPercentage"), None, false);
-    if let Some(Content::Sequence(metrics)) = spec.get("metrics").map(|metrics| &metrics.value.content) {
-        for metric in metrics {
-            let resource = metric.get("resource").map(|resource| &resource.value);
-            let name = resource.and_then(|resource| text(resource, "name"));
-            let target = resource.and_then(|resource| Some(&resource.get("target")?.value));
-            let percent = target.and_then(|target| number(target, "averageUtilization"));
-            match (name.as_deref(), percent) {
-                (Some("cpu"), Some(percent)) => cpu = Some(percent),
-                (Some("memory"), Some(percent)) => memory = Some(percent),
-                _ => others = true,
-            }
-        }
-    }
-    (cpu, memory, others || spec.get("behavior").is_some())
+/// What an autoscaler measures: processor time and memory, in percent.
+#[derive(Debug, Clone, Copy, Default)]
+struct Used {
+    cpu: Option<u64>,
+    memory: Option<u64>,
 }
 
 /// The labels of a selector.

@@ -4,6 +4,7 @@ use super::{Context, RULES, rules};
 use crate::import::draft::{Port, seconds};
 use crate::import::item::{Item, Map};
 use crate::import::record::{Found, Record};
+use crate::import::rule::Rule;
 use crate::stack::Name;
 
 impl Context<'_> {
@@ -63,7 +64,7 @@ impl Context<'_> {
                 header.rest(RULES, self.notes);
             }
             map.filled("headers", headers);
-            self.probe_host(&mut http);
+            self.probe_host(&rules::PROBE_HOST, &mut http);
             http.rest(RULES, self.notes);
         }
         if let Some(mut tcp) = record.record("tcpSocket", "tcpSocket", self.notes) {
@@ -72,7 +73,7 @@ impl Context<'_> {
                 Some(port) => map.put("tcp", port),
                 None => fails = true,
             }
-            self.probe_host(&mut tcp);
+            self.probe_host(&rules::TCP_HOST, &mut tcp);
             tcp.rest(RULES, self.notes);
         }
         if let Some(mut exec) = record.record("exec", "exec", self.notes) {
@@ -133,10 +134,10 @@ impl Context<'_> {
         }
     }
 
-    fn probe_host(&mut self, record: &mut Record) {
+    fn probe_host(&mut self, rule: &Rule, record: &mut Record) {
         if let Some(host) = record.text("host", self.notes) {
             let path = record.at("host");
-            self.rule(&rules::PROBE_HOST, &path, host.span);
+            self.rule(rule, &path, host.span);
         }
     }
 

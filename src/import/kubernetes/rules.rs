@@ -20,6 +20,12 @@ pub const TWICE: Rule = dropped(
     "the first one is taken",
     "keep one of them",
 );
+pub const PORT_TWICE: Rule = dropped(
+    "Service.ports",
+    "with the number of another one",
+    "a service has one port of a number",
+    "keep one of them",
+);
 pub const NO_NAME: Rule = dropped(
     "object.metadata.name",
     "missing",
@@ -98,9 +104,21 @@ pub const REPLICAS: Rule = approximated(
     "a pod has at most 1000 replicas",
     "split it",
 );
+pub const METRIC: Rule = dropped(
+    "metric.containerResource, pods, object, external",
+    "",
+    "replicas are added by what all containers of a pod use",
+    "keep the autoscaler in a manifest of its own",
+);
+pub const METRIC_TARGET: Rule = dropped(
+    "metricTarget.value, averageValue",
+    "",
+    "what is used is measured in percent of the limits",
+    "write `averageUtilization`",
+);
 pub const AUTOSCALER: Rule = approximated(
     "HorizontalPodAutoscaler.metrics, behavior",
-    "other than the use of processor time and memory, or of containers without limits",
+    "a behaviour, no use that can be measured, or containers without limits",
     "`replicas`: the least, or the range by what is left",
     "a range of replicas goes by the use of processor time and memory, in percent of the limits",
     "set the containers' limits, or keep the autoscaler in a manifest of its own",
@@ -133,8 +151,8 @@ pub const POLICY_OPEN: Rule = approximated(
     "take it out of `publish` if only the stack's own pods dial it",
 );
 pub const POLICY_PEER: Rule = dropped(
-    "NetworkPolicy.egress",
-    "to other namespaces, or to a network but for parts of it",
+    "policyPeer.namespaceSelector",
+    "to which an `egress` goes, or to nothing that is known",
     "a pod may dial services of its stack, the internet and whole networks",
     "name the network: `egress: [10.0.0.0/8]`",
 );
@@ -243,7 +261,7 @@ pub const HEADLESS_PORTS: Rule = dropped(
 );
 pub const CONFIG_BINARY: Rule = dropped(
     "ConfigMap.binaryData",
-    "",
+    "not UTF-8 text",
     "a stack's inline files are texts",
     "write the file beside the stack, and name its folder: `{ config: folder }`",
 );
@@ -266,6 +284,12 @@ pub const SECRET_ITEMS: Rule = approximated(
     "files named by their keys",
     "the files of a volume are named by their keys",
     "name the keys as the program wants its files",
+);
+pub const FILE_MODE: Rule = dropped(
+    "source.defaultMode",
+    "other than 0644",
+    "files of a config or secret are readable for everybody in the container",
+    "leave it out",
 );
 pub const CONFIG_MISSING: Rule = dropped(
     "volume.configMap, container.envFrom.configMapRef, container.env.valueFrom.configMapKeyRef",
@@ -301,16 +325,29 @@ pub const CLAIM_SHARED: Rule = approximated(
 );
 pub const SUBPATH: Rule = approximated(
     "container.volumeMounts.subPath",
-    "of a claim or an empty volume",
+    "of an empty volume",
     "a volume of its own for each path",
     "a volume of its own; files aren't shared, and each has the whole size",
     "use one volume, and let the program make the folders, if files are to be shared",
+);
+pub const SUBPATH_CLAIM: Rule = approximated(
+    "container.volumeMounts.subPath",
+    "of a claim",
+    "a claim of its own for each path, without the folder in it",
+    "a claim is mounted whole: what an old one has in this folder isn't where it was",
+    "move the files of an old claim up into its own folder, each folder's into the claim of its path",
 );
 pub const SUBPATH_FILE: Rule = approximated(
     "container.volumeMounts.subPath",
     "a file of a config or a secret",
     "a folder with this file, where the file was to be",
     "a volume is a folder, which hides what the image has in its place",
+    "let the program read the file from a folder of its own",
+);
+pub const SUBPATH_ROOT: Rule = dropped(
+    "container.volumeMounts.subPath",
+    "a file of a config or a secret, in the root folder",
+    "a volume is a folder, and none can be in the place of the root",
     "let the program read the file from a folder of its own",
 );
 pub const MOUNT_MISSING: Rule = dropped(
@@ -778,7 +815,9 @@ pub const RULES: &[Rule] = &[
     OTHER_RESOURCES,
     kept("container.volumeMounts", "`mounts`"),
     SUBPATH,
+    SUBPATH_CLAIM,
     SUBPATH_FILE,
+    SUBPATH_ROOT,
     MOUNT_MISSING,
     MOUNT_TWICE,
     kept(
@@ -926,12 +965,7 @@ pub const RULES: &[Rule] = &[
         "source.name, secretName, items, optional, claimName, readOnly",
         "the reference",
     ),
-    dropped(
-        "source.defaultMode",
-        "",
-        "files of a config or secret are readable for everybody in the container",
-        "leave it out",
-    ),
+    FILE_MODE,
     kept("claim.resources", "its size"),
     kept(
         "claim.accessModes",
@@ -951,6 +985,7 @@ pub const RULES: &[Rule] = &[
     SERVICE_PODS,
     kept("Service.ports", "`ports`"),
     HEADLESS_PORTS,
+    PORT_TWICE,
     PORT_TARGET,
     kept("Service.clusterIP, clusterIPs", "`headless` where it is `None`"),
     kept("Service.sessionAffinity", "`affinity`"),
@@ -978,12 +1013,19 @@ pub const RULES: &[Rule] = &[
         "servicePort.name, port, targetPort, protocol, nodePort, appProtocol",
         "`ports`, `publish`",
     ),
+    kept_when("ConfigMap.binaryData", "UTF-8 text", "`config`, as a text", ""),
     CONFIG_BINARY,
     SECRET_VALUES,
     kept("HorizontalPodAutoscaler.minReplicas, maxReplicas", "`min`, `max`"),
     kept("HorizontalPodAutoscaler.scaleTargetRef", "the pod"),
     kept("HorizontalPodAutoscaler.targetCPUUtilizationPercentage", "`cpu`"),
     AUTOSCALER,
+    kept("scaleTarget.apiVersion, kind, name", "the pod"),
+    kept("metric.type, resource", "`cpu`, `memory`"),
+    METRIC,
+    kept("metricResource.name, target", "`cpu`, `memory`"),
+    kept("metricTarget.type, averageUtilization", "`cpu`, `memory`"),
+    METRIC_TARGET,
     kept(
         "NetworkPolicy.egress",
         "`egress`: services, networks, the internet",
@@ -1002,12 +1044,6 @@ pub const RULES: &[Rule] = &[
     POLICY_SERVICE,
     kept("policyPeer.podSelector", "the services of these pods"),
     kept("policyPeer.ipBlock", "the network, or `internet`"),
-    dropped(
-        "policyPeer.namespaceSelector",
-        "",
-        "a stack has no namespaces",
-        "name the network: `egress: [10.0.0.0/8]`",
-    ),
     kept("policyBlock.cidr", "the network"),
     POLICY_EXCEPT,
     kept("policyPort.port, protocol", "the port"),

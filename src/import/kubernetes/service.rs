@@ -2,7 +2,7 @@
 
 use super::{Context, Object, RULES, rules};
 use crate::diagnostic::{Span, quoted};
-use crate::import::draft::{Container, Port, Service, ServicePort};
+use crate::import::draft::{Container, Port, Service, ServicePort, port_name};
 use crate::import::record::{Found, Record};
 
 impl Context<'_> {
@@ -196,8 +196,18 @@ impl Context<'_> {
             .iter()
             .any(|other| other.number == number && other.udp == udp);
         if is_twice {
-            return self.rule(&rules::TWICE, &at, span);
+            return self.rule(&rules::PORT_TWICE, &at, span);
         }
+        let is_taken = |name: &str| service.ports.iter().any(|other| other.name == name);
+        let name = if !name.is_empty() && is_taken(&name) {
+            let free = port_name(&name, number, udp, is_taken);
+            let message = format!("{} is called {} in the stack", quoted(&name), quoted(&free));
+            let rule = &crate::import::rule::NAME;
+            self.notes.say(rule, &at, span, message, rule.remedy);
+            free
+        } else {
+            name
+        };
         if let Some(kind) = published {
             let host = match (kind.value.as_str(), node_port) {
                 ("NodePort", Some(port)) => port.value.to_string(),

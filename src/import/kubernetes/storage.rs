@@ -73,14 +73,16 @@ impl Context<'_> {
                     .map(|(key, text)| (key, text.value))
                     .collect();
                 for (key, text) in record.map("binaryData", self.notes) {
-                    let decoded = BASE64_STANDARD.decode(text.value.split_whitespace().collect::<String>());
-                    match decoded.ok().and_then(|bytes| String::from_utf8(bytes).ok()) {
-                        Some(decoded) if !decoded.contains('\0') => files.push((key, decoded)),
-                        _ => self.rule(
-                            &rules::CONFIG_BINARY,
-                            &format!("{path}.binaryData.{key}"),
-                            text.span,
-                        ),
+                    let path = format!("{path}.binaryData.{key}");
+                    let written: String = text.value.split_whitespace().collect();
+                    let Ok(bytes) = BASE64_STANDARD.decode(written) else {
+                        let (rule, message) = (&crate::import::rule::TYPE, "expected base64");
+                        self.notes.say(rule, &path, text.span, message, rule.remedy);
+                        continue;
+                    };
+                    match String::from_utf8(bytes) {
+                        Ok(decoded) if !decoded.contains('\0') => files.push((key, decoded)),
+                        _ => self.rule(&rules::CONFIG_BINARY, &path, text.span),
                     }
                 }
                 record.ignore(&["immutable"]);
@@ -192,7 +194,8 @@ impl Context<'_> {
                 .map_or_else(String::new, |name| name.value);
             let chosen = items(&mut config);
             let path = config.path.clone();
-            config.ignore(&["optional", "defaultMode"]);
+            self.file_mode(&mut config);
+            config.ignore(&["optional"]);
             let span = config.span;
             config.rest(RULES, self.notes);
             let Some(found) = self.configs.get_mut(&name) else {
@@ -218,7 +221,8 @@ impl Context<'_> {
             let name = secret.text("secretName", self.notes);
             let name = name.map_or_else(String::new, |name| name.value);
             let chosen = items(&mut secret);
-            secret.ignore(&["optional", "defaultMode"]);
+            self.file_mode(&mut secret);
+            secret.ignore(&["optional"]);
             let (path, span) = (secret.path.clone(), secret.span);
             secret.rest(RULES, self.notes);
             let chosen = chosen.unwrap_or_default();
@@ -264,6 +268,16 @@ impl Context<'_> {
             return Some(Kind::Whole(Item::one("claim", size.into())));
         }
         None
+    }
+
+    /// Says that files have one mode, where another one is asked for.
+    fn file_mode(&mut self, source: &mut Record) {
+        // As readers of YAML 1.1, of 1.2 and of JSON write it.
+        const ONE: [&str; 3] = ["0644", "0o644", "420"];
+        let mode = source.text("defaultMode", self.notes);
+        if let Some(mode) = mode.filter(|mode| !ONE.contains(&mode.value.as_str())) {
+            self.rule(&rules::FILE_MODE, &source.at("defaultMode"), mode.span);
+        }
     }
 
     /// The files of a config volume, as a value of the stack.

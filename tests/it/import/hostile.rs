@@ -486,3 +486,140 @@ fn a_variable_that_compose_demands_has_to_be_given() {
         .run(&["check", "--set", "PASS=a", "--set", "TAG=1"])
         .success();
 }
+
+/// A pod `x` with a port, whose container has this, and whose spec has that.
+fn pod(container: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{ name: x, labels: {{ app: x }} }}\nspec: {{ containers: [{{ name: a, image: x, ports: [{{ containerPort: 80, name: http }}], {container} }}], {spec} }}\n"
+    )
+}
+
+#[test]
+fn what_stands_deep_inside_an_object_is_said() {
+    const SCALED: &str = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: { name: web }\nspec: { maxReplicas: 3, scaleTargetRef: { apiVersion: apps/v1, kind: Deployment, name: web";
+    const INGRESS: &str = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: { name: n }\nspec: { podSelector: { matchLabels: { app: web } }, ingress: [{ from: [";
+    const EGRESS: &str = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: { name: n }\nspec: { podSelector: { matchLabels: { app: web } }, policyTypes: [Egress], egress: [{ to: [";
+    let cpu = |more: &str| {
+        format!(
+            "{SCALED} }}, metrics: [{{ type: Resource, resource: {{ name: cpu, target: {{ type: Utilization, averageUtilization: 70 }} }} }}, {more}] }}\n"
+        )
+    };
+    for (text, expected) in [
+        (
+            format!("{SCALED}, nmae: web }} }}\n"),
+            "HorizontalPodAutoscaler/web.spec.scaleTargetRef.nmae is dropped: no field `nmae` is known",
+        ),
+        (
+            cpu("{ type: Resource, resource: { name: memory, targt: {} }, resorce: { name: x } }"),
+            "metrics[1].resorce is dropped: no field `resorce` is known",
+        ),
+        (
+            cpu("{ type: Resource, resource: { name: memory, target: { averageUtilization: 5, tpye: x } } }"),
+            "metrics[1].resource.target.tpye is dropped: no field `tpye` is known",
+        ),
+        (
+            cpu("{ type: Resource, resource: { name: memory, target: { averageValue: 500Mi } } }"),
+            "metrics[1].resource.target.averageValue is dropped: what is used is measured in percent",
+        ),
+        (
+            cpu("{ type: Pods, pods: { metric: { name: requests } } }"),
+            "metrics[1].pods is dropped: replicas are added by what all containers of a pod use",
+        ),
+        (
+            format!("{INGRESS}{{ podSelctor: {{}} }}] }}] }}\n"),
+            "NetworkPolicy/n.spec.ingress[0].from[0].podSelctor is dropped: no field `podSelctor` is known",
+        ),
+        (
+            format!("{INGRESS}{{ podSelector: {{ matchLabel: {{ a: b }} }} }}] }}] }}\n"),
+            "from[0].podSelector.matchLabel is dropped: no field `matchLabel` is known",
+        ),
+        (
+            format!("{INGRESS}{{ ipBlock: {{ cidr: 10.0.0.0/8, excpt: [x] }} }}] }}] }}\n"),
+            "from[0].ipBlock.excpt is dropped: no field `excpt` is known",
+        ),
+        (
+            format!("{EGRESS}{{ namespaceSelector: {{ matchLabel: {{ a: b }} }} }}] }}] }}\n"),
+            "to[0].namespaceSelector.matchLabel is dropped: no field `matchLabel` is known",
+        ),
+        (
+            format!("{EGRESS}{{ podSelctor: {{ a: b }} }}] }}] }}\n"),
+            "to[0].podSelctor is dropped: no field `podSelctor` is known",
+        ),
+    ] {
+        beside(&text, expected);
+    }
+}
+
+#[test]
+fn ports_paths_and_bytes_that_a_stack_has_no_place_for_are_said() {
+    let service = |ports: &str| {
+        format!(
+            "{}---\napiVersion: v1\nkind: Service\nmetadata: {{ name: x }}\nspec: {{ selector: {{ app: x }}, ports: [{ports}] }}\n",
+            pod("", "")
+        )
+    };
+    let config = |data: &str| {
+        format!(
+            "{}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: c }}\n{data}\n",
+            pod(
+                "volumeMounts: [{ name: c, mountPath: /c }]",
+                "volumes: [{ name: c, configMap: { name: c } }]"
+            )
+        )
+    };
+    let mounted = |mounts: &str, volume: &str| {
+        pod(
+            &format!("volumeMounts: [{mounts}]"),
+            &format!("volumes: [{{ name: v, {volume} }}]"),
+        )
+    };
+    for (text, expected) in [
+        (
+            service("{ name: http, port: 80 }, { name: http, port: 81 }"),
+            "Service/x.spec.ports[http] is approximated: `http` is called `http-2` in the stack",
+        ),
+        (
+            service("{ name: http, port: 80 }, { name: more, port: 80 }"),
+            "Service/x.spec.ports[more] is dropped: a service has one port of a number",
+        ),
+        (
+            config("binaryData: { a: '/w==', b: eA== }"),
+            "ConfigMap/c.binaryData.a is dropped: a stack's inline files are texts",
+        ),
+        (
+            config("binaryData: { a: 'eA!', b: eA== }"),
+            "ConfigMap/c.binaryData.a is dropped: expected base64",
+        ),
+        (
+            mounted(
+                "{ name: v, mountPath: /v, subPath: data }",
+                "persistentVolumeClaim: { claimName: c }",
+            ),
+            "volumeMounts[v] is approximated: a claim is mounted whole",
+        ),
+        (
+            mounted(
+                "{ name: v, mountPath: /v, subPath: one }, { name: v, mountPath: /w, subPath: two }",
+                "emptyDir: {}",
+            ),
+            "volumeMounts[v] is approximated: a volume of its own; files aren't shared",
+        ),
+        (
+            mounted(
+                "{ name: v, mountPath: /v, subPath: data }",
+                "secret: { secretName: s }",
+            ),
+            "volumeMounts[v] is dropped: a volume is a folder, and none can be in the place of the root",
+        ),
+    ] {
+        beside(&text, expected);
+    }
+    let output = import(config("binaryData: { a: 'eMO8Cg==' }\ndata: { b: c }")).code(0);
+    assert!(
+        output.stdout.contains("conf") && output.stdout.contains("xü"),
+        "{output}"
+    );
+    assert_eq!(output.stderr, "", "{output}");
+    let absent = config("data: { b: c }").replace("mountPath: /c", "mountPath: /etc/c, subPath: absent");
+    beside(&absent, "volumeMounts[c] is dropped: it has no file `absent`");
+}
