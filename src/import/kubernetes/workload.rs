@@ -77,7 +77,12 @@ impl Context<'_> {
             self.rule(&rules::REPLICAS, &spec.at("replicas"), span);
         }
         spec.ignore(&["selector"]);
-        let strategy = ["strategy", "updateStrategy"].map(|key| (key, spec.take(key)));
+        let strategy = match kind {
+            "Deployment" => Some("strategy"),
+            "StatefulSet" | "DaemonSet" => Some("updateStrategy"),
+            _ => None,
+        };
+        let strategy = strategy.map(|key| (key, spec.take(key)));
         let stable = kind == "StatefulSet";
         let mut claims = std::collections::BTreeMap::new();
         if stable {
@@ -108,8 +113,7 @@ impl Context<'_> {
         pod.replicas = replicas.map_or(1, |found| found.value);
         pod.stable = stable;
         let has_claim = pod.volumes.iter().any(|volume| pod.has_claim(&volume.name));
-        for (key, entry) in strategy {
-            let Some(entry) = entry else { continue };
+        if let Some((key, Some(entry))) = strategy {
             let is_default = |inner: &crate::yaml::Entry| match inner.key.as_str() {
                 "type" => match text_of(&inner.value) {
                     Some("RollingUpdate") => true,

@@ -506,6 +506,13 @@ fn what_stands_deep_inside_an_object_is_said() {
     };
     for (text, expected) in [
         (
+            GOOD.replace(
+                "name: web }\nspec: {",
+                "name: x }\nspec: { updateStrategy: { type: OnDelete },",
+            ),
+            "Deployment/x.spec.updateStrategy is dropped: no field `updateStrategy` is known",
+        ),
+        (
             format!("{SCALED}, nmae: web }} }}\n"),
             "HorizontalPodAutoscaler/web.spec.scaleTargetRef.nmae is dropped: no field `nmae` is known",
         ),
