@@ -94,25 +94,8 @@ pub fn desire(stack: &Stack, surroundings: &Surroundings) -> Result<Desired, Vec
             .map(|service| (service.name.to_string(), service.pod.to_string()))
             .collect(),
     };
-    let mut errors = Vec::new();
+    let mut errors = wrong_scales(stack, surroundings.scale);
     let mut volumes = Volumes::default();
-    for (name, &count) in surroundings.scale {
-        match stack.pod(name) {
-            None => errors.push(Error::NoPod {
-                name: name.clone(),
-                known: stack.pods().iter().map(|pod| pod.name.to_string()).collect(),
-            }),
-            Some(pod) if pod.range.is_some() && !(pod.replicas..=pod.most()).contains(&count) => {
-                errors.push(Error::OutOfRange {
-                    pod: pod.name.clone(),
-                    count,
-                    fewest: pod.replicas,
-                    most: pod.most(),
-                });
-            }
-            Some(_) => {}
-        }
-    }
     for pod in stack.pods() {
         let count = surroundings
             .scale
@@ -187,6 +170,26 @@ pub fn desire(stack: &Stack, surroundings: &Surroundings) -> Result<Desired, Vec
     } else {
         Err(errors)
     }
+}
+
+/// What is wrong with the replicas that the command line asks for.
+fn wrong_scales(stack: &Stack, scale: &BTreeMap<String, u32>) -> Vec<Error> {
+    let wrong = scale.iter().filter_map(|(name, &count)| match stack.pod(name) {
+        None => Some(Error::NoPod {
+            name: name.clone(),
+            known: stack.pods().iter().map(|pod| pod.name.to_string()).collect(),
+        }),
+        Some(pod) if pod.range.is_some() && !(pod.replicas..=pod.most()).contains(&count) => {
+            Some(Error::OutOfRange {
+                pod: pod.name.clone(),
+                count,
+                fewest: pod.replicas,
+                most: pod.most(),
+            })
+        }
+        Some(_) => None,
+    });
+    wrong.collect()
 }
 
 /// The names that more than one of a kind would have.
