@@ -275,6 +275,18 @@ pods:
 }
 
 #[test]
+fn no_container_gets_less_than_the_kernel_can_give() {
+    let text = |cpu: &str| {
+        format!(
+            "pods: {{ web: {{ containers: {{ app: {{ image: 'app:1', resources: {{ cpu: {cpu} }} }} }} }} }}\n"
+        )
+    };
+    let cpu = |written: &str| desired(&text(written), "101").unwrap().replicas[0].containers[0].milli_cpu;
+    assert_eq!(cpu("1m"), Some(10));
+    assert_eq!(cpu("11m"), Some(11));
+}
+
+#[test]
 fn a_name_that_two_volumes_would_have_is_refused() {
     assert_snapshot!(refused(
         "
