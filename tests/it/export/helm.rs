@@ -198,3 +198,19 @@ fn what_has_no_template_is_fixed_and_said() {
     let refused = workspace.run(&chart).code(1);
     assert!(refused.stderr.contains("isn't from an export"), "{refused}");
 }
+
+#[test]
+fn a_template_that_is_no_longer_made_is_only_to_be_removed() {
+    let workspace = stack_without_templates();
+    let words = ["export", "kubernetes", "--helm", "-o", "chart"];
+    workspace.run(&words).success();
+    let text = workspace.read("stack.yaml").replace(
+        "volumes: { conf: { config: '${file}' } }",
+        "volumes: { conf: { empty: {} } }",
+    );
+    workspace.write("stack.yaml", text);
+    let output = workspace.run(&words).success();
+    let said = "warning: `chart/templates/configmap-web-conf.yaml` is from an earlier export, and the stack no longer has it
+  remove it here; the next `helm upgrade` removes from the cluster what it made\n";
+    assert!(output.stderr.contains(said), "{output}");
+}
