@@ -100,16 +100,16 @@ impl<'a> Builder<'a> {
         builder
     }
 
-    /// The knobs, with the bounds that were found.
+    /// The knobs, with the bounds that were found, and without choices that the stack refuses: no template is for them.
     pub fn knobs_with_bounds(&self) -> Vec<Knob> {
-        let bounded = |(knob, largest): (&Knob, &Option<i64>)| {
-            let mut knob = knob.clone();
+        let mut knobs = self.knobs.to_vec();
+        for ((knob, largest), probes) in knobs.iter_mut().zip(&self.largest).zip(&self.probes) {
             if let Some(largest) = largest {
                 knob.parameter.maximum = Some(Value::Integer(*largest));
             }
-            knob
-        };
-        self.knobs.iter().zip(&self.largest).map(bounded).collect()
+            knob.parameter.choices.retain(|choice| probes.contains(choice));
+        }
+        knobs
     }
 
     /// The templates of all objects; knobs without one are left at their values.

@@ -31,7 +31,7 @@ pub fn template(knobs: &[Knob], template: &Template) -> Result<String, yaml::Err
         text: String::new(),
     };
     writer.when(&template.conditions, 0, |writer| writer.block(&template.node, 0))?;
-    writer.keep_line_breaks(0);
+    writer.keep_white_space(0);
     Ok(writer.text)
 }
 
@@ -55,13 +55,14 @@ impl Writer<'_> {
 
     /// A line of its own; it takes away the end of the line before it.
     fn action(&mut self, indent: usize, action: &str) {
-        self.keep_line_breaks(indent);
+        self.keep_white_space(indent);
         let _ = writeln!(self.text, "{:indent$}{{{{- {action} }}}}", "");
     }
 
-    /// Ends a text whose last line breaks count: an action takes them away, and Helm those at a file's end.
-    fn keep_line_breaks(&mut self, indent: usize) {
-        if self.text.ends_with("\n\n") {
+    /// Ends a text whose last spaces and line breaks count: an action takes them away, and Helm those at a file's end.
+    fn keep_white_space(&mut self, indent: usize) {
+        let last = self.text.strip_suffix('\n').unwrap_or(&self.text);
+        if last.ends_with(char::is_whitespace) {
             let _ = writeln!(self.text, "{:indent$}#", "");
         }
     }

@@ -129,7 +129,8 @@ parameters:
   bind: { type: string, default: 127.0.0.1 }
   version: { type: string, default: '1' }
   uid: { type: string, default: '1000' }
-  user: { type: choice, choices: ['1000', '0010', '1000:2000'], default: '1000' }
+  user: { type: choice, choices: ['1000', '0010', '1000:2000', '0'], default: '1000' }
+  level: { type: choice, choices: [restricted, baseline], default: restricted }
   data: { type: string, default: /data }
   key: { type: string, default: a }
   images: { type: string, default: x }
@@ -139,7 +140,7 @@ pods:
     egress: []
     containers:
       app: { image: 'nginx:1.27', user: '${uid}', ports: { http: 8080 }, env: { X: '${images}${global}' } }
-      side: { image: 'nginx:1.27', user: '${user}', directory: '${data}', mounts: { x: '${data}' } }
+      side: { image: 'nginx:1.27', user: '${user}', security: '${level}', directory: '${data}', mounts: { x: '${data}' } }
       own: { build: { context: own, args: { VERSION: '${version}' } }, user: 101 }
     volumes: { x: { config: { file: y } } }
 secrets: { s: { files: { k: 'places/${key}' } } }
@@ -162,6 +163,7 @@ fn what_may_have_another_effect_with_another_value_is_fixed() {
     bind is approximated: it is fixed at `127.0.0.1` in the chart: `ingress-web` has no template for it
     version is approximated: it is fixed at `1` in the chart: no object depends on it with the values that were tried, but with another one may
     uid is approximated: it is fixed at `1000` in the chart: `spec.template.spec.containers.0.securityContext.runAsUser` of `deployment-web` has no template for it
+    data is approximated: it is fixed at `/data` in the chart: `spec.template.spec.containers.1.volumeMounts` of `deployment-web` has no template for it
     key: no object depends on it, so the chart doesn't ask for it
     images is approximated: it is fixed at `x` in the chart: the chart has `images.registry` and `images.tag` under this name
     global is approximated: it is fixed at `x` in the chart: Helm itself gives every chart the value `global`
@@ -178,6 +180,18 @@ fn what_may_have_another_effect_with_another_value_is_fixed() {
         let exported = workspace.run(&words).success().stdout;
         assert_eq!(objects("found", rendered), objects("expected", exported));
     }
+    // What the stack refused when it was tried has no template, whatever else is chosen.
+    let mut command = helm();
+    command.args([
+        "template",
+        "x",
+        "chart",
+        "--set=level=baseline",
+        "--set-string=user=0",
+    ]);
+    let output = command.current_dir(workspace.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("schema"), "{said}");
 }
 
 /// A stack whose parameters make nothing that a template could.
