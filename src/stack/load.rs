@@ -60,6 +60,8 @@ pub struct Declaration {
     pub value: Value,
     /// Where it is declared.
     pub place: Place,
+    /// The parts of the stack that it stands in: `pods`, `services`.
+    pub parts: BTreeSet<String>,
 }
 
 /// A stack and what may be wrong with it.
@@ -103,11 +105,12 @@ fn load_into(
     let mut substitution = Substitution {
         values: &values,
         sources,
-        used: BTreeSet::new(),
+        used: BTreeMap::new(),
         problems,
         grown: 0,
+        part: String::new(),
     };
-    substitution.node(&mut root);
+    substitution.stack(&mut root);
     let used = substitution.used;
     for change in &options.changes {
         if let Some(patch) = change.find(&root).cloned() {
@@ -120,7 +123,7 @@ fn load_into(
         check::name(name, Span::whole(source, name), "a stack", problems)
     });
     let raw: RawStack = Decoder::document(&root, problems)?;
-    let declarations = declarations(parameters, &values, sources);
+    let declarations = declarations(parameters, &values, &used, sources);
     let values = values
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
@@ -137,6 +140,7 @@ fn load_into(
 fn declarations(
     parameters: Vec<Declared>,
     values: &BTreeMap<String, Option<Value>>,
+    used: &BTreeMap<String, BTreeSet<String>>,
     sources: &Sources,
 ) -> Vec<Declaration> {
     parameters
@@ -147,18 +151,23 @@ fn declarations(
                 parameter: declared.parameter?,
                 value: values.get(&name)?.clone()?,
                 place: sources.place(span),
+                parts: used.get(&name).cloned().unwrap_or_default(),
             })
         })
         .collect()
 }
 
-fn warn_of_unused(parameters: &[Declared], used: &BTreeSet<String>, problems: &mut Collector) {
+fn warn_of_unused(
+    parameters: &[Declared],
+    used: &BTreeMap<String, BTreeSet<String>>,
+    problems: &mut Collector,
+) {
     for Declared {
         declaration: (name, span),
         ..
     } in parameters
     {
-        if !used.contains(name) {
+        if !used.contains_key(name) {
             problems.push(
                 Diagnostic::warning(*span, format!("the parameter {} is not used", quoted(name)))
                     .help(format!("use it as `${{{name}}}`, or remove it")),

@@ -12,12 +12,14 @@ pub struct Substitution<'a> {
     pub values: &'a BTreeMap<String, Option<Value>>,
     /// The texts that the tree was read from.
     pub sources: &'a Sources,
-    /// Names that were used.
-    pub used: BTreeSet<String>,
+    /// Names that were used, and the parts of the stack where: `pods`, `services`.
+    pub used: BTreeMap<String, BTreeSet<String>>,
     /// What was found wrong.
     pub problems: &'a mut Collector,
     /// Bytes that values put in so far.
     pub grown: usize,
+    /// The part of the stack that is being filled in.
+    pub part: String,
 }
 
 /// The most bytes that the values of parameters may put into a stack.
@@ -31,8 +33,20 @@ enum Piece<'t> {
 }
 
 impl Substitution<'_> {
+    /// Replaces in a whole stack.
+    pub fn stack(&mut self, root: &mut Node) {
+        if let Content::Mapping(parts) = &mut root.content {
+            for part in parts {
+                self.part.clone_from(&part.key);
+                self.entry(part);
+            }
+        } else {
+            self.node(root);
+        }
+    }
+
     /// Replaces in a value and everything below it.
-    pub fn node(&mut self, node: &mut Node) {
+    fn node(&mut self, node: &mut Node) {
         match &mut node.content {
             Content::Scalar { text, plain } => {
                 if text.contains("${") {
@@ -111,7 +125,8 @@ impl Substitution<'_> {
 
     fn value(&mut self, name: &str, span: Span) -> Option<Value> {
         if let Some(value) = self.values.get(name) {
-            self.used.insert(name.to_owned());
+            let parts = self.used.entry(name.to_owned()).or_default();
+            parts.insert(self.part.clone());
             return value.clone();
         }
         let part = self.part(span, &format!("${{{name}}}"));
@@ -198,7 +213,7 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use super::Substitution;
     use crate::diagnostic::{Collector, Sources};
@@ -218,9 +233,10 @@ mod tests {
         let mut substitution = Substitution {
             values: &values,
             sources: &sources,
-            used: BTreeSet::new(),
+            used: BTreeMap::new(),
             problems: &mut problems,
             grown: 0,
+            part: String::new(),
         };
         substitution.node(&mut node);
         (node.content, problems.count())

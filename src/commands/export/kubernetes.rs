@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::images::{block_image, registry, tag};
-use super::output::{self, File};
+use super::output::{self, File, Removal};
 use super::said::SaidArgs;
 use super::{helm, kustomize, pin};
 use crate::commands::stack_args::StackArgs;
@@ -140,6 +140,11 @@ pub fn run(args: &KubernetesArgs, host: Option<&str>, printer: Printer) -> Resul
         Format::Yaml => Form::Yaml,
         Format::Json => Form::Json,
     };
+    let removal = if args.helm {
+        Removal::Helm
+    } else {
+        Removal::Kubectl
+    };
     let files = || -> Result<Vec<File>, Failure> {
         if let Some(chart) = chart {
             return Ok(chart);
@@ -158,7 +163,7 @@ pub fn run(args: &KubernetesArgs, host: Option<&str>, printer: Printer) -> Resul
     } else if args.check {
         output::check(&files()?, &args.output, stack.name(), printer)?;
     } else {
-        output::write(&files()?, &args.output, stack.name(), printer)?;
+        output::write(&files()?, &args.output, stack.name(), removal, printer)?;
     }
     Ok(Exit::Done)
 }

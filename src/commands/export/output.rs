@@ -112,15 +112,38 @@ pub fn write_file(file: &File, folder: &Path, stack: &Name, printer: Printer) ->
     Ok(())
 }
 
+/// What takes away from a cluster what a file made that is no longer written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// `kubectl`, which has to be told.
+    Kubectl,
+    /// Helm, which knows what a release had.
+    Helm,
+}
+
 /// Writes the files into a folder, all or none, and names those of an earlier export
 /// that the stack no longer has.
-pub fn write(files: &[File], folder: &Path, stack: &Name, printer: Printer) -> Result<(), Failure> {
+pub fn write(
+    files: &[File],
+    folder: &Path,
+    stack: &Name,
+    removal: Removal,
+    printer: Printer,
+) -> Result<(), Failure> {
     put(files, folder, stack)?;
     for name in left_over(folder, files, stack)? {
+        let path = folder.join(&name);
+        let path = path.display();
+        let remedy = match removal {
+            Removal::Kubectl => {
+                format!("remove it here, and from the cluster by `kubectl delete -f {path}`")
+            }
+            Removal::Helm => {
+                "remove it here; the next `helm upgrade` removes from the cluster what it made".to_owned()
+            }
+        };
         printer.warning(format!(
-            "`{}` is from an earlier export, and the stack no longer has it\n  remove it here, and from the cluster by `kubectl delete -f {}`",
-            folder.join(&name).display(),
-            folder.join(&name).display()
+            "`{path}` is from an earlier export, and the stack no longer has it\n  {remedy}"
         ));
     }
     let noun = if files.len() == 1 { "file" } else { "files" };

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use super::expression::{Expression, infer, join};
-use super::path::{Step, config_files, find, names_of, shown};
+use super::expression::{Expression, infer, join, unescaped};
+use super::path::{Reading, Step, config_files, find, names_of, reading, shown};
 use super::probe;
 use super::sample::{Objects, Sampler};
 use super::tree::{Condition, Entry, Node, Test, is_enumerable, is_whole};
@@ -68,21 +68,25 @@ struct Sample {
 /// A knob whose effect has no template, and where.
 pub struct Stuck {
     pub knob: usize,
-    pub path: String,
+    pub path: Vec<Step>,
 }
 
 pub type Found<T> = Result<T, Stuck>;
 
 impl<'a> Builder<'a> {
-    pub fn new(knobs: &'a [Knob], sampler: Sampler<'a>) -> Self {
+    /// `taken`: why knobs can't be asked for.
+    pub fn new(knobs: &'a [Knob], taken: Vec<Option<String>>, sampler: Sampler<'a>) -> Self {
         let mut builder = Self {
             knobs,
             sampler,
             probes: knobs.iter().map(probe::values).collect(),
             largest: vec![None; knobs.len()],
-            left: vec![None; knobs.len()],
+            left: taken.into_iter().map(|why| why.map(Left::Fixed)).collect(),
         };
         for (knob, known) in knobs.iter().enumerate() {
+            if builder.left[knob].is_some() {
+                continue;
+            }
             if let Value::Integer(value) = known.value
                 && value.unsigned_abs() > probe::LARGEST.unsigned_abs()
             {
@@ -96,16 +100,16 @@ impl<'a> Builder<'a> {
         builder
     }
 
-    /// The knobs, with the bounds that were found.
+    /// The knobs, with the bounds that were found, and without choices that the stack refuses: no template is for them.
     pub fn knobs_with_bounds(&self) -> Vec<Knob> {
-        let bounded = |(knob, largest): (&Knob, &Option<i64>)| {
-            let mut knob = knob.clone();
+        let mut knobs = self.knobs.to_vec();
+        for ((knob, largest), probes) in knobs.iter_mut().zip(&self.largest).zip(&self.probes) {
             if let Some(largest) = largest {
                 knob.parameter.maximum = Some(Value::Integer(*largest));
             }
-            knob
-        };
-        self.knobs.iter().zip(&self.largest).map(bounded).collect()
+            knob.parameter.choices.retain(|choice| probes.contains(choice));
+        }
+        knobs
     }
 
     /// The templates of all objects; knobs without one are left at their values.
@@ -113,7 +117,10 @@ impl<'a> Builder<'a> {
         loop {
             let known = self.probes.iter().map(Vec::len).sum::<usize>();
             match self.attempt() {
-                Err(stuck) => self.left[stuck.knob] = Some(without_template(&stuck.path)),
+                Err(stuck) => {
+                    let own = self.sampler.objects(&self.own_values()).unwrap_or_default();
+                    self.left[stuck.knob] = Some(without_template(&shown(&stuck.path, &own)));
+                }
                 // A boundary that was found may be one of something else, too.
                 Ok(_) if self.probes.iter().map(Vec::len).sum::<usize>() > known => {}
                 Ok(templates) => {
@@ -134,7 +141,14 @@ impl<'a> Builder<'a> {
         }
         for (knob, left) in self.left.iter_mut().enumerate() {
             if left.is_none() && !used.contains(&knob) {
-                *left = Some(Left::Unused);
+                let known = &self.knobs[knob];
+                *left = Some(if known.is_apart || known.is_told_by_samples() {
+                    Left::Unused
+                } else {
+                    let why =
+                        "no object depends on it with the values that were tried, but with another one may";
+                    Left::Fixed(why.to_owned())
+                });
             }
         }
     }
@@ -279,7 +293,7 @@ impl<'a> Builder<'a> {
         }
         let stuck = |knob| Stuck {
             knob,
-            path: shown(path),
+            path: path.to_vec(),
         };
         // Where it is not there, one knob brings it.
         let knob = match conditions.as_slice() {
@@ -353,7 +367,7 @@ impl<'a> Builder<'a> {
                 return self.list(scope, own, samples, path, steps);
             }
         } else if are_all(|json| !json.is_object() && !json.is_array())
-            && let Some(expression) = self.scalar(scope, base, &others)
+            && let Some(expression) = self.scalar(scope, base, &others, path)
         {
             return Ok(Node::Expression(expression));
         }
@@ -405,20 +419,38 @@ impl<'a> Builder<'a> {
     }
 
     /// One expression for a scalar, from all knobs that it depends on.
-    fn scalar(&self, scope: &Scope, base: &Json, others: &[(&Sample, &Json)]) -> Option<Expression> {
+    fn scalar(
+        &self,
+        scope: &Scope,
+        base: &Json,
+        others: &[(&Sample, &Json)],
+        path: &[Step],
+    ) -> Option<Expression> {
+        let reading = reading(path);
+        // What Kubernetes makes of it is what the values stand in.
+        let read = |json: &Json| match reading {
+            Reading::Expanded => unescaped(json),
+            Reading::AsItIs | Reading::Path => json.clone(),
+        };
+        let base = read(base);
+        let others: Vec<(&Sample, Json)> = others
+            .iter()
+            .map(|(sample, json)| (*sample, read(json)))
+            .collect();
         let mut expressions = Vec::new();
         for (knob, known) in self.knobs.iter().enumerate() {
-            let mut samples = vec![(scope.values[knob].as_str(), base)];
+            let mut samples = vec![(scope.values[knob].as_str(), &base)];
             let of_knob = others.iter().filter(|(sample, _)| sample.knob == knob);
-            samples.extend(of_knob.map(|(sample, other)| (sample.value.as_str(), *other)));
-            if samples.iter().any(|(_, json)| *json != base) {
-                expressions.push(infer(knob, &known.parameter, &samples)?);
+            samples.extend(of_knob.map(|(sample, other)| (sample.value.as_str(), other)));
+            if samples.iter().any(|(_, json)| **json != base) {
+                expressions.push(infer(knob, &known.parameter, &samples, reading)?);
             }
         }
-        match expressions.len() {
+        let expression = match expressions.len() {
             1 => expressions.pop(),
             _ => join(&expressions, &scope.values),
-        }
+        };
+        Some(expression?.read(reading, self.knobs))
     }
 
     /// Different parts for different values of one knob.
@@ -444,7 +476,7 @@ impl<'a> Builder<'a> {
             (None, None) => {
                 return Err(Stuck {
                     knob: changing.last().copied().unwrap_or_default(),
-                    path: shown(path),
+                    path: path.to_vec(),
                 });
             }
         };
@@ -452,7 +484,7 @@ impl<'a> Builder<'a> {
         if cases.len() < 2 {
             return Err(Stuck {
                 knob,
-                path: shown(path),
+                path: path.to_vec(),
             });
         }
         let mut chosen = Vec::new();
@@ -467,7 +499,7 @@ impl<'a> Builder<'a> {
             let Some(own) = self.sampler.objects(&inner.values) else {
                 return Err(Stuck {
                     knob,
-                    path: shown(path),
+                    path: path.to_vec(),
                 });
             };
             let samples = self.samples_of(&inner, &own, path);

@@ -2,7 +2,10 @@
 
 use serde_json::Value as Json;
 
+use super::Knob;
+use super::path::Reading;
 use super::tree::is_whole;
+use crate::export::kubernetes;
 use crate::stack::{Kind, Parameter, parse_duration, quantity};
 
 /// How a scalar comes from values.
@@ -12,6 +15,11 @@ pub enum Expression {
     Plain(Hole),
     /// A text.
     Text(Vec<Piece>),
+    /// A text that Kubernetes expands: as a whole it has each `$` doubled that would be acted upon. Its pieces can't
+    /// be doubled each for itself, since what a `$` means is told by what follows it.
+    Expanded(Vec<Piece>),
+    /// A path, which as a whole has no repeated and no closing slash.
+    Path(Vec<Piece>),
 }
 
 /// A part of a text.
@@ -36,8 +44,6 @@ pub struct Hole {
 pub enum Form {
     /// Itself.
     Itself,
-    /// Itself, with each `$` doubled that Kubernetes would act upon.
-    Doubled,
     /// Of a whole number: so many times it, and so much more.
     Linear(i64, i64),
     /// Of a duration: its seconds, rounded up, and at least so many.
@@ -49,7 +55,6 @@ impl Form {
     pub fn of(self, value: &str) -> Option<String> {
         match self {
             Self::Itself => Some(value.to_owned()),
-            Self::Doubled => Some(crate::export::kubernetes::literal(value)),
             Self::Linear(times, more) => {
                 let value: i64 = value.parse().ok()?;
                 Some(value.checked_mul(times)?.checked_add(more)?.to_string())
@@ -75,20 +80,11 @@ impl Expression {
                     _ => text.parse::<i64>().ok().map(Json::from),
                 }
             }
-            Self::Text(pieces) => pieces
-                .iter()
-                .map(|piece| match piece {
-                    Piece::Literal(text) => Some(text.clone()),
-                    Piece::Hole(hole) => {
-                        let text = hole.form.of(&values[hole.knob])?;
-                        match parameters[hole.knob].kind {
-                            Kind::Number => text.parse().ok().map(number),
-                            _ => Some(text),
-                        }
-                    }
-                })
-                .collect::<Option<String>>()
-                .map(Json::from),
+            Self::Text(pieces) => joined(pieces, parameters, values).map(Json::from),
+            Self::Expanded(pieces) => {
+                joined(pieces, parameters, values).map(|text| kubernetes::literal(&text).into())
+            }
+            Self::Path(pieces) => joined(pieces, parameters, values).map(|text| bare_path(&text).into()),
         }
     }
 
@@ -96,7 +92,7 @@ impl Expression {
     pub fn knobs(&self) -> Vec<usize> {
         match self {
             Self::Plain(hole) => vec![hole.knob],
-            Self::Text(pieces) => pieces
+            Self::Text(pieces) | Self::Expanded(pieces) | Self::Path(pieces) => pieces
                 .iter()
                 .filter_map(|piece| match piece {
                     Piece::Literal(_) => None,
@@ -104,6 +100,58 @@ impl Expression {
                 })
                 .collect(),
         }
+    }
+
+    /// The same at a place where a text is read so.
+    pub fn read(self, reading: Reading, knobs: &[Knob]) -> Self {
+        let (Self::Text(pieces) | Self::Expanded(pieces) | Self::Path(pieces)) = self else {
+            return self;
+        };
+        let is_dull = |piece: &Piece| match piece {
+            Piece::Literal(text) => !text.contains('$'),
+            Piece::Hole(hole) => hole.is_tame(knobs),
+        };
+        match reading {
+            Reading::Expanded if !pieces.iter().all(is_dull) => Self::Expanded(pieces),
+            Reading::Path => Self::Path(pieces),
+            Reading::Expanded | Reading::AsItIs => Self::Text(pieces),
+        }
+    }
+}
+
+impl Hole {
+    /// Whether what stands there is always a word in which YAML and Kubernetes see nothing else.
+    pub fn is_tame(&self, knobs: &[Knob]) -> bool {
+        matches!(self.form, Form::Linear(..) | Form::Seconds(_)) || knobs[self.knob].is_tame()
+    }
+}
+
+/// The text that pieces make.
+fn joined(pieces: &[Piece], parameters: &[&Parameter], values: &[String]) -> Option<String> {
+    let text = |piece: &Piece| match piece {
+        Piece::Literal(text) => Some(text.clone()),
+        Piece::Hole(hole) => {
+            let text = hole.form.of(&values[hole.knob])?;
+            match parameters[hole.knob].kind {
+                Kind::Number => text.parse().ok().map(number),
+                _ => Some(text),
+            }
+        }
+    };
+    pieces.iter().map(text).collect()
+}
+
+/// A path in a container without repeated and closing slashes.
+fn bare_path(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    format!("/{}", parts.join("/"))
+}
+
+/// What Kubernetes makes of a text in which each `$` is doubled that it would act upon.
+pub fn unescaped(json: &Json) -> Json {
+    match json {
+        Json::String(text) => text.replace("$$", "$").into(),
+        other => other.clone(),
     }
 }
 
@@ -136,15 +184,24 @@ pub fn is_quantity(expression: &Expression, parameters: &[&Parameter]) -> bool {
         Expression::Text(pieces) => {
             matches!(pieces.as_slice(), [Piece::Hole(hole)] if parameters[hole.knob].kind == Kind::Quantity)
         }
-        Expression::Plain(_) => false,
+        Expression::Plain(_) | Expression::Expanded(_) | Expression::Path(_) => false,
     }
 }
 
 /// Finds how a scalar comes from one knob, given what it is for some of its values; the first is its own.
-pub fn infer(knob: usize, parameter: &Parameter, samples: &[(&str, &Json)]) -> Option<Expression> {
-    let candidates = candidates(knob, parameter, samples);
+pub fn infer(
+    knob: usize,
+    parameter: &Parameter,
+    samples: &[(&str, &Json)],
+    reading: Reading,
+) -> Option<Expression> {
+    let candidates = candidates(knob, parameter, samples).into_iter();
     let parameters: Vec<&Parameter> = vec![parameter; knob + 1];
-    candidates.into_iter().find(|expression| {
+    let mut read = candidates.map(|expression| match expression {
+        Expression::Text(pieces) if reading == Reading::Path => Expression::Path(pieces),
+        other => other,
+    });
+    read.find(|expression| {
         let is_quantity = is_quantity(expression, &parameters);
         samples.iter().all(|(value, json)| {
             let mut values = vec![String::new(); knob + 1];
@@ -167,7 +224,12 @@ fn candidates(knob: usize, parameter: &Parameter, samples: &[(&str, &Json)]) -> 
             .iter()
             .map(|(value, json)| Some((*value, json.as_i64()?)))
             .collect();
-        let mut found = vec![Expression::Plain(hole(Form::Itself))];
+        // What else a text may say that becomes a number, such as `1000:2000` for a user, no sample tells.
+        let is_typed = parameter.kind.is_typed();
+        let mut found: Vec<_> = is_typed
+            .then(|| Expression::Plain(hole(Form::Itself)))
+            .into_iter()
+            .collect();
         if let Some(numbers) = numbers {
             let forms = forms(parameter.kind, &numbers);
             found.extend(forms.into_iter().map(|form| Expression::Plain(hole(form))));
@@ -180,15 +242,9 @@ fn candidates(knob: usize, parameter: &Parameter, samples: &[(&str, &Json)]) -> 
         .iter()
         .filter(|(value, _)| !value.is_empty())
         .max_by_key(|(value, _)| value.len());
-    if let Some((value, text)) = rare {
-        for form in [Form::Itself, Form::Doubled] {
-            let Some(needle) = form.of(value) else { continue };
-            if text.contains(&needle) {
-                found.push(Expression::Text(split(text, &needle, &hole(form))));
-            }
-        }
+    if let Some(rare) = rare {
         // It may stand there by chance as well as on purpose.
-        for (value, text) in &texts {
+        for (value, text) in std::iter::once(rare).chain(&texts) {
             if !value.is_empty() && text.contains(value) {
                 found.push(Expression::Text(split(text, value, &hole(Form::Itself))));
             }
@@ -292,7 +348,7 @@ pub fn join(expressions: &[Expression], values: &[String]) -> Option<Expression>
     let mut holes: Vec<(usize, usize, Hole)> = Vec::new();
     let mut whole: Option<String> = None;
     for expression in expressions {
-        let Expression::Text(pieces) = expression else {
+        let (Expression::Text(pieces) | Expression::Path(pieces)) = expression else {
             return None;
         };
         let mut text = String::new();

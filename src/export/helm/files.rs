@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::build::Template;
 use super::sample::Setting;
-use super::{IMAGES, Knob, Request, probe, text};
+use super::{GLOBAL, IMAGES, Knob, Request, probe, text};
 use crate::export::kubernetes::TextError;
 use crate::export::mark::{comment, header};
 use crate::stack::{Kind, Value};
@@ -148,7 +148,7 @@ fn schema(request: Request<'_>, asked: &[&Knob]) -> Result<String, TextError> {
     }
     let mut whole = record(properties);
     // Helm gives it to every chart that is a part of another one.
-    whole["properties"]["global"] = json!({ "type": "object" });
+    whole["properties"][GLOBAL] = json!({ "type": "object" });
     let mut document = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$comment": comment(request.stack),

@@ -64,6 +64,44 @@ struct Knob {
     /// What it is when nothing is chosen.
     value: Value,
     place: Option<Place>,
+    /// Whether it stands only where no object is made from.
+    is_apart: bool,
+}
+
+impl Knob {
+    /// Why a chart can't have a value of this name.
+    fn is_taken(&self, request: Request<'_>) -> Option<String> {
+        let Setting::Parameter(name) = &self.setting else {
+            return None;
+        };
+        match name.as_str() {
+            GLOBAL => Some(format!("Helm itself gives every chart the value `{GLOBAL}`")),
+            IMAGES if request.images.is_some() => Some(format!(
+                "the chart has `{IMAGES}.registry` and `{IMAGES}.tag` under this name"
+            )),
+            _ => None,
+        }
+    }
+
+    /// Whether values that were tried tell what all others do: a text may say anything.
+    fn is_told_by_samples(&self) -> bool {
+        !matches!(self.parameter.kind, Kind::String | Kind::Path | Kind::Image)
+    }
+
+    /// Whether each of its values is a word in which YAML and Kubernetes see nothing else.
+    fn is_tame(&self) -> bool {
+        let is_word = |text: &String| {
+            !text.is_empty()
+                && text
+                    .chars()
+                    .all(|character| character.is_ascii_alphanumeric() || "-_.:/@".contains(character))
+        };
+        match self.parameter.kind {
+            Kind::String | Kind::Path => !matches!(self.setting, Setting::Parameter(_)),
+            Kind::Choice => self.parameter.choices.iter().all(is_word),
+            _ => true,
+        }
+    }
 }
 
 /// Why a knob is not among the chart's values.
@@ -86,7 +124,8 @@ pub fn chart(
     sample: &mut dyn FnMut(&Assignment) -> Option<Vec<Sampled>>,
 ) -> Result<Chart, TextError> {
     let knobs = knobs(request);
-    let mut builder = Builder::new(&knobs, Sampler::new(&knobs, sample));
+    let taken = knobs.iter().map(|knob| knob.is_taken(request)).collect();
+    let mut builder = Builder::new(&knobs, taken, Sampler::new(&knobs, sample));
     let templates = builder.templates();
     let knobs = builder.knobs_with_bounds();
     let asked: Vec<bool> = builder.left.iter().map(Option::is_none).collect();
@@ -133,11 +172,10 @@ fn knobs(request: Request<'_>) -> Vec<Knob> {
             parameter: declared.parameter.clone(),
             value: declared.value.clone(),
             place: Some(declared.place.clone()),
+            is_apart: declared.parts.iter().all(|part| APART.contains(&part.as_str())),
         })
         .collect();
-    // A parameter of this name would stand in the same place.
-    let is_taken = knobs.iter().any(|knob| knob.parameter.name == IMAGES);
-    if let Some((registry, tag)) = request.images.filter(|_| !is_taken) {
+    if let Some((registry, tag)) = request.images {
         let knob = |setting, name: &str, help: &str, value: &str| Knob {
             setting,
             parameter: Parameter {
@@ -146,6 +184,7 @@ fn knobs(request: Request<'_>) -> Vec<Knob> {
             },
             value: Value::Text(value.to_owned()),
             place: None,
+            is_apart: false,
         };
         knobs.push(knob(
             Setting::Registry,
@@ -160,3 +199,9 @@ fn knobs(request: Request<'_>) -> Vec<Knob> {
 
 /// The group of values that choose images.
 const IMAGES: &str = "images";
+
+/// The value that a chart shares with those that it is a part of.
+const GLOBAL: &str = "global";
+
+/// Parts of a stack that no object of a chart is made from.
+const APART: [&str; 2] = ["promises", "secrets"];

@@ -53,6 +53,32 @@ pub fn find<'j>(objects: &'j Objects, path: &[Step]) -> Option<&'j Json> {
     })
 }
 
+/// What a text goes through at its place, as a whole: the values in it can't be treated each for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Nothing.
+    AsItIs,
+    /// Kubernetes expands it: a word of a command, or the value of a variable.
+    Expanded,
+    /// It is a path without slashes that say nothing.
+    Path,
+}
+
+/// How the text is read that a path leads to.
+pub fn reading(path: &[Step]) -> Reading {
+    let is = |step: &Step, names: &[&str]| matches!(step, Step::Key(key) if names.contains(&key.as_str()));
+    let containers = path
+        .iter()
+        .position(|step| is(step, &["containers", "initContainers"]));
+    let of_container = containers.and_then(|at| path.get(at + 2..));
+    match of_container.unwrap_or_default() {
+        [env, _, value] if is(env, &["env"]) && is(value, &["value"]) => Reading::Expanded,
+        [mounts, _, at] if is(mounts, &["volumeMounts"]) && is(at, &["mountPath"]) => Reading::Path,
+        [.., words, _] if is(words, &["command", "args"]) => Reading::Expanded,
+        _ => Reading::AsItIs,
+    }
+}
+
 /// The files of the config maps that an object mounts.
 pub fn config_files(own: &Objects, path: &[Step]) -> Vec<String> {
     fn collect(json: &Json, names: &mut Vec<String>) {
@@ -79,8 +105,21 @@ pub fn config_files(own: &Objects, path: &[Step]) -> Vec<String> {
 }
 
 /// A path as a person reads it: `spec.replicas of deployment-web`.
-pub fn shown(path: &[Step]) -> String {
-    let mut steps = path.iter().map(|step| match step {
+///
+/// It ends where a name isn't one of the objects themselves: that may hold a value that was only tried.
+pub fn shown(path: &[Step], own: &Objects) -> String {
+    let is_field = |at: usize| {
+        let parent = at.checked_sub(1).map(|at| &path[at]);
+        matches!(&path[at], Step::Key(_)) && !matches!(parent, Some(Step::Key(key)) if key == "data")
+    };
+    let known = (1..=path.len())
+        .take_while(|length| find(own, &path[..*length]).is_some())
+        .count();
+    let end = match known {
+        0 => 1,
+        known => known + usize::from(known < path.len() && is_field(known)),
+    };
+    let mut steps = path.iter().take(end).map(|step| match step {
         Step::Key(key) | Step::Named(key) => key.replace('\n', " "),
         Step::At(index) => index.to_string(),
     });
@@ -90,5 +129,45 @@ pub fn shown(path: &[Step]) -> String {
         format!("`{object}`")
     } else {
         format!("`{}` of `{object}`", inner.join("."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Step, shown};
+
+    #[test]
+    fn a_path_ends_before_what_was_only_tried() {
+        let own = vec![(
+            "deployment-web".to_owned(),
+            json!({ "spec": { "mounts": [{ "mountPath": "/data", "name": "data" }], "data": { "a": "x" } } }),
+        )];
+        let key = |key: &str| Step::Key(key.to_owned());
+        let named = |name: &str| Step::Named(name.to_owned());
+        for (rest, expected) in [
+            (vec![], "`deployment-web`"),
+            (
+                vec![key("spec"), key("mounts"), named("/data\ndata"), key("name")],
+                "`spec.mounts./data data.name` of `deployment-web`",
+            ),
+            (
+                vec![key("spec"), key("mounts"), named("/p\"q\ndata"), key("name")],
+                "`spec.mounts` of `deployment-web`",
+            ),
+            (
+                vec![key("spec"), key("replicas")],
+                "`spec.replicas` of `deployment-web`",
+            ),
+            (
+                vec![key("spec"), key("data"), key("probe941")],
+                "`spec.data` of `deployment-web`",
+            ),
+        ] {
+            let path = [vec![key("deployment-web")], rest].concat();
+            assert_eq!(shown(&path, &own), expected);
+        }
+        assert_eq!(shown(&[key("ingress-web"), key("spec")], &own), "`ingress-web`");
     }
 }

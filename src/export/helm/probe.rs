@@ -23,12 +23,19 @@ const IMAGES: [&str; 3] = [
     "registry.example/a/probe",
     "probe@sha256:97a5b3c2d1e0f97a5b3c2d1e0f97a5b3c2d1e0f97a5b3c2d1e0f97a5b3c2d1e0",
 ];
-const PATHS: [&str; 5] = ["/probe/941", "probe/97", "a b/$(C)/d", "/x$$y", "/p\"q\\r'"];
+const PATHS: [&str; 6] = [
+    "/probe/941",
+    "probe/97",
+    "a b/$(C)/d",
+    "/x$$y",
+    "/p\"q\\r'",
+    "/a//b/",
+];
 const DURATIONS: [&str; 9] = ["0s", "500ms", "1s", "1s500ms", "7s", "1m37s", "97s", "2h", "1d"];
 const QUANTITIES: [&str; 11] = [
     "97m", "250m", "0.5", "1", "2", "64Mi", "97Mi", "1024Mi", "1Gi", "1.5Gi", "500M",
 ];
-const STRINGS: [&str; 20] = [
+const STRINGS: [&str; 26] = [
     "probe941",
     "",
     "a",
@@ -48,6 +55,12 @@ const STRINGS: [&str; 20] = [
     "ü🙂",
     "/probe/941",
     "127.0.0.1:941",
+    "127.0.0.1",
+    "0.0.0.0",
+    "10.97.0.0/16",
+    "1000:2000",
+    "true",
+    "007",
     "http://probe.example/941",
 ];
 const REGISTRIES: [&str; 2] = ["probe.example:941/a", "localhost:97"];
@@ -80,12 +93,17 @@ pub fn values(knob: &Knob) -> Vec<String> {
         (_, Kind::Quantity) => texts(&QUANTITIES),
         (_, Kind::String) => {
             let mut tried = texts(&STRINGS);
-            // A pattern may take little else than what is like its default.
+            // A pattern, or the place that it stands in, may take little else than what is like its default.
             tried.extend([
                 changed(&own, '7'),
                 changed(&own, '3'),
                 format!("{own}x"),
                 format!("{own}7"),
+                format!("{own}:7"),
+                format!("{own}/"),
+                format!("0{own}"),
+                own.to_ascii_uppercase(),
+                own.to_ascii_lowercase(),
             ]);
             tried
         }

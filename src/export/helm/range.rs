@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::build::{Builder, Found, Scope, Stuck};
 use super::expression::infer;
-use super::path::{Step, find, shown};
+use super::path::{Reading, Step, find};
 use super::probe;
 use super::sample::Objects;
 use super::tree::{Test, is_enumerable, is_whole};
@@ -71,7 +71,7 @@ impl Builder<'_> {
     ) -> Found<Test> {
         let stuck = || Stuck {
             knob,
-            path: shown(path),
+            path: path.to_vec(),
         };
         let kind = self.knobs[knob].parameter.kind;
         if is_enumerable(kind) {
@@ -154,7 +154,7 @@ impl Builder<'_> {
     ) -> Found<Vec<(Test, String)>> {
         let stuck = || Stuck {
             knob,
-            path: shown(path),
+            path: path.to_vec(),
         };
         let own = std::iter::once((scope.values[knob].as_str(), base));
         let others = others.iter().filter(|(other, _, _)| *other == knob);
@@ -168,7 +168,9 @@ impl Builder<'_> {
             let is_scalar = part
                 .iter()
                 .all(|(_, _, json)| json.is_number() || json.is_string());
-            is_scalar && part.len() > 2 && infer(knob, &self.knobs[knob].parameter, &samples).is_some()
+            is_scalar
+                && part.len() > 2
+                && infer(knob, &self.knobs[knob].parameter, &samples, Reading::AsItIs).is_some()
         };
         // Each range is as long as it can be; one that follows the number is told by three values at least.
         let mut ranges: Vec<(usize, usize)> = Vec::new();

@@ -16,7 +16,7 @@ use crate::yaml;
 /// A template of the chart's own that others include.
 pub const SECONDS: &str = "motif.seconds";
 /// Another one.
-pub const DOUBLED: &str = "motif.literal";
+pub const LITERAL: &str = "motif.literal";
 
 /// Writes templates.
 pub struct Writer<'a> {
@@ -31,7 +31,7 @@ pub fn template(knobs: &[Knob], template: &Template) -> Result<String, yaml::Err
         text: String::new(),
     };
     writer.when(&template.conditions, 0, |writer| writer.block(&template.node, 0))?;
-    writer.keep_line_breaks(0);
+    writer.keep_white_space(0);
     Ok(writer.text)
 }
 
@@ -55,13 +55,14 @@ impl Writer<'_> {
 
     /// A line of its own; it takes away the end of the line before it.
     fn action(&mut self, indent: usize, action: &str) {
-        self.keep_line_breaks(indent);
+        self.keep_white_space(indent);
         let _ = writeln!(self.text, "{:indent$}{{{{- {action} }}}}", "");
     }
 
-    /// Ends a text whose last line breaks count: an action takes them away, and Helm those at a file's end.
-    fn keep_line_breaks(&mut self, indent: usize) {
-        if self.text.ends_with("\n\n") {
+    /// Ends a text whose last spaces and line breaks count: an action takes them away, and Helm those at a file's end.
+    fn keep_white_space(&mut self, indent: usize) {
+        let last = self.text.strip_suffix('\n').unwrap_or(&self.text);
+        if last.ends_with(char::is_whitespace) {
             let _ = writeln!(self.text, "{:indent$}#", "");
         }
     }
@@ -172,36 +173,48 @@ impl Writer<'_> {
         expression: &Expression,
         indent: usize,
     ) -> Result<(), yaml::Error> {
-        let pieces = match expression {
+        let text = match expression {
             Expression::Plain(hole) => {
                 let text = format!("{{{{ {} }}}}", self.hole(hole));
                 return self.scalar(parent, &text, indent);
             }
-            Expression::Text(pieces) => pieces,
-        };
-        let holes = pieces.iter().filter_map(|piece| match piece {
-            Piece::Hole(hole) => Some(hole),
-            Piece::Literal(_) => None,
-        });
-        let literals: String = pieces.iter().filter_map(literal_of).collect();
-        let is_tame = !literals.contains(|character: char| character.is_control() && character != '\n');
-        if is_tame && holes.clone().all(|hole| self.is_tame(hole)) {
-            return self.tame(parent, pieces, literals.contains('\n'), indent);
-        }
-        let text = match pieces.as_slice() {
-            [Piece::Hole(hole)] => format!("{{{{ {} | quote }}}}", self.hole(hole)),
-            pieces => {
-                let operands: Vec<String> = pieces
-                    .iter()
-                    .map(|piece| match piece {
-                        Piece::Literal(text) => go_string(text),
-                        Piece::Hole(hole) => format!("({} | toString)", self.hole(hole)),
-                    })
-                    .collect();
-                format!("{{{{ print {} | quote }}}}", operands.join(" "))
+            Expression::Text(pieces) => {
+                let literals: String = pieces.iter().filter_map(literal_of).collect();
+                let is_tame =
+                    !literals.contains(|character: char| character.is_control() && character != '\n');
+                let mut holes = pieces.iter().filter_map(hole_of);
+                if is_tame && holes.all(|hole| hole.is_tame(self.knobs)) {
+                    return self.tame(parent, pieces, literals.contains('\n'), indent);
+                }
+                self.print(pieces)
             }
+            Expression::Expanded(pieces) => format!("include \"{LITERAL}\" {}", self.operand(pieces)),
+            Expression::Path(pieces) => format!("clean {}", self.operand(pieces)),
         };
-        self.scalar(parent, &text, indent)
+        self.scalar(parent, &format!("{{{{ {text} | quote }}}}"), indent)
+    }
+
+    /// What makes a text of its pieces.
+    fn print(&self, pieces: &[Piece]) -> String {
+        if let [Piece::Hole(hole)] = pieces {
+            return self.hole(hole);
+        }
+        let operands: Vec<String> = pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Literal(text) => go_string(text),
+                Piece::Hole(hole) => format!("({} | toString)", self.hole(hole)),
+            })
+            .collect();
+        format!("print {}", operands.join(" "))
+    }
+
+    /// The same for a function of a text.
+    fn operand(&self, pieces: &[Piece]) -> String {
+        match pieces {
+            [Piece::Hole(_)] => self.print(pieces),
+            pieces => format!("({})", self.print(pieces)),
+        }
     }
 
     /// A text whose values have nothing that YAML could take for something else.
@@ -253,24 +266,6 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn is_tame(&self, hole: &Hole) -> bool {
-        if matches!(hole.form, Form::Linear(..) | Form::Seconds(_)) {
-            return true;
-        }
-        let is_word = |text: &String| {
-            !text.is_empty()
-                && text
-                    .chars()
-                    .all(|character| character.is_ascii_alphanumeric() || "-_.:/@".contains(character))
-        };
-        let knob = &self.knobs[hole.knob];
-        match knob.parameter.kind {
-            Kind::String | Kind::Path => knob.setting == Setting::Registry || knob.setting == Setting::Tag,
-            Kind::Choice => knob.parameter.choices.iter().all(is_word),
-            _ => true,
-        }
-    }
-
     /// A value, as a template has it.
     fn hole(&self, hole: &Hole) -> String {
         let value = name(&self.knobs[hole.knob]);
@@ -281,7 +276,6 @@ impl Writer<'_> {
             // Helm would show a large one and a small one with an exponent.
             Form::Itself if kind == Kind::Number => format!("toJson {value}"),
             Form::Itself => value,
-            Form::Doubled => format!("include \"{DOUBLED}\" {value}"),
             Form::Linear(1, 0) => number,
             Form::Linear(1, more) => format!("add ({number}) {more}"),
             Form::Linear(times, 0) => format!("mul ({number}) {times}"),
@@ -342,6 +336,13 @@ fn literal_of(piece: &Piece) -> Option<&str> {
     }
 }
 
+fn hole_of(piece: &Piece) -> Option<&Hole> {
+    match piece {
+        Piece::Literal(_) => None,
+        Piece::Hole(hole) => Some(hole),
+    }
+}
+
 /// What a value stands under.
 enum Parent<'a> {
     Key(&'a str),
@@ -367,9 +368,12 @@ fn key_text(key: &str) -> Result<String, yaml::Error> {
 /// A knob's value, as a template names it.
 fn name(knob: &Knob) -> String {
     let name = &knob.parameter.name;
+    // A capital may begin the name of a method, as `Table` is one of Helm's values.
     let is_word = |name: &str| {
-        name.chars()
-            .all(|character| character.is_ascii_alphanumeric() || character == '_')
+        name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name
+                .chars()
+                .all(|character| character.is_ascii_alphanumeric() || character == '_')
     };
     match knob.setting {
         Setting::Registry | Setting::Tag => format!(".Values.{IMAGES}.{name}"),
@@ -427,13 +431,12 @@ pub fn helpers(templates: &[String]) -> Option<String> {
 "#
         );
     }
-    if uses(DOUBLED) {
+    if uses(LITERAL) {
         let _ = write!(
             text,
-            r#"{{{{- /* A text that Kubernetes leaves as it is: it would replace `$(NAME)`. */}}}}
-{{{{- define "{DOUBLED}" -}}}}
-{{{{- $text := regexReplaceAll "(\\$\\$+)" . "${{1}}${{1}}" -}}}}
-{{{{- regexReplaceAll "(^|[^$])\\$\\(" $text "${{1}}$$$$(" -}}}}
+            r#"{{{{- /* A text that Kubernetes leaves as it is: it would replace `$(NAME)`, and split what isn't ASCII after a `$`. */}}}}
+{{{{- define "{LITERAL}" -}}}}
+{{{{- regexReplaceAll "(\\$\\$+)|(\\$)([(]|[^\\x00-\\x7F])" . "${{1}}${{1}}${{2}}${{2}}${{3}}" -}}}}
 {{{{- end -}}}}
 "#
         );

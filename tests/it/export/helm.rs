@@ -43,6 +43,11 @@ fn helm_makes_what_an_export_with_the_same_values_makes() {
         json!({ "text": "x$(Y)z$$ \"q\" \\ '\n{{ .Values }} ü\t", "interval": " : # ", "app.level": "debug" }),
         json!({ "grace": "1d", "every": "500ms", "cpu": "97m", "ratio": 0.25, "scale": 0.00001, "mode": "a \"b\"" }),
         json!({ "grace": "1m30s500ms", "every": "2h", "ratio": 1, "listen": 65535, "text": "", "shards": 1000 }),
+        json!({ "a": "$", "b": "$", "path": "/x//y/", "sign": "$", "Table": "t", "images.tag": "t" }),
+        json!({ "a": "x$", "b": "$($($(", "sign": "(", "text": "$$$" }),
+        json!({ "a": "$", "b": "(Y)", "sign": "$", "text": "$($($(X) $" }),
+        json!({ "a": "", "b": "(", "text": "$" }),
+        json!({ "a": "$", "b": "é$", "text": "$é$ü$(" }),
         json!({ "text": "no", "interval": "1e3", "listen": 1023, "replicas": 1000, "scale": 12_345_678.5, "path": "/$$" }),
     ];
     let mut paths = Vec::new();
@@ -117,6 +122,78 @@ fn helm_makes_what_an_export_with_the_same_values_makes() {
     assert!(lint.status.success(), "{}", String::from_utf8_lossy(&lint.stdout));
 }
 
+/// A stack whose parameters may make other things than the values do that are tried.
+const FIXED: &str = "
+stack: shop
+parameters:
+  bind: { type: string, default: 127.0.0.1 }
+  version: { type: string, default: '1' }
+  uid: { type: string, default: '1000' }
+  user: { type: choice, choices: ['1000', '0010', '1000:2000', '0'], default: '1000' }
+  level: { type: choice, choices: [restricted, baseline], default: restricted }
+  data: { type: string, default: /data }
+  key: { type: string, default: a }
+  images: { type: string, default: x }
+  global: { type: string, default: x }
+pods:
+  web:
+    egress: []
+    containers:
+      app: { image: 'nginx:1.27', user: '${uid}', ports: { http: 8080 }, env: { X: '${images}${global}' } }
+      side: { image: 'nginx:1.27', user: '${user}', security: '${level}', directory: '${data}', mounts: { x: '${data}' } }
+      own: { build: { context: own, args: { VERSION: '${version}' } }, user: 101 }
+    volumes: { x: { config: { file: y } } }
+secrets: { s: { files: { k: 'places/${key}' } } }
+services:
+  web: { pod: web, ports: { http: 8080 }, publish: { http: '${bind}:8080' } }
+";
+
+#[test]
+fn what_may_have_another_effect_with_another_value_is_fixed() {
+    let workspace = Workspace::new()
+        .file("own/Dockerfile", "FROM scratch\n")
+        .file("stack.yaml", FIXED);
+    let words = [&["export", "kubernetes", "--helm", "-o", "chart"], IMAGES].concat();
+    let output = workspace.run(&words).success();
+    let lines = output.stderr.lines();
+    let said: Vec<&str> = lines
+        .filter_map(|line| Some(line.split_once(": parameters.")?.1))
+        .collect();
+    insta::assert_snapshot!(said.join("\n"), @r"
+    bind is approximated: it is fixed at `127.0.0.1` in the chart: `ingress-web` has no template for it
+    version is approximated: it is fixed at `1` in the chart: no object depends on it with the values that were tried, but with another one may
+    uid is approximated: it is fixed at `1000` in the chart: `spec.template.spec.containers.0.securityContext.runAsUser` of `deployment-web` has no template for it
+    data is approximated: it is fixed at `/data` in the chart: `spec.template.spec.containers.1.volumeMounts` of `deployment-web` has no template for it
+    key: no object depends on it, so the chart doesn't ask for it
+    images is approximated: it is fixed at `x` in the chart: the chart has `images.registry` and `images.tag` under this name
+    global is approximated: it is fixed at `x` in the chart: Helm itself gives every chart the value `global`
+    ");
+    for user in ["0010", "1000:2000"] {
+        let objects = |name: &str, text: String| {
+            let path = workspace.path().join(name);
+            fs::write(&path, text).unwrap();
+            by_name(read(&[path]).remove(0))
+        };
+        let rendered = rendered_chart(&workspace.path().join("chart"), &json!({ "user": user }));
+        let set = format!("user={user}");
+        let words = [&["export", "kubernetes", "--set", &set], IMAGES].concat();
+        let exported = workspace.run(&words).success().stdout;
+        assert_eq!(objects("found", rendered), objects("expected", exported));
+    }
+    // What the stack refused when it was tried has no template, whatever else is chosen.
+    let mut command = helm();
+    command.args([
+        "template",
+        "x",
+        "chart",
+        "--set=level=baseline",
+        "--set-string=user=0",
+    ]);
+    let output = command.current_dir(workspace.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("schema"), "{said}");
+}
+
 /// A stack whose parameters make nothing that a template could.
 pub fn stack_without_templates() -> Workspace {
     Workspace::new().file("a", "one\n").file("no", "two: 2\n").file(
@@ -154,7 +231,7 @@ fn what_has_no_template_is_fixed_and_said() {
         .success();
     insta::assert_snapshot!(output, @r"
     ------- stderr -------
-    warning: stack.yaml:4:3: parameters.file is approximated: it is fixed at `a` in the chart: `data.no` of `configmap-web-conf` has no template for it
+    warning: stack.yaml:4:3: parameters.file is approximated: it is fixed at `a` in the chart: `data` of `configmap-web-conf` has no template for it
       export again with `--set file=…` for another value
     warning: stack.yaml:5:3: parameters.only is approximated: it is fixed at `one` in the chart: the stack takes none of the other values that were tried
       export again with `--set only=…` for another value
@@ -197,4 +274,20 @@ fn what_has_no_template_is_fixed_and_said() {
     workspace.write("chart/values.yaml", "replicas: 3\n");
     let refused = workspace.run(&chart).code(1);
     assert!(refused.stderr.contains("isn't from an export"), "{refused}");
+}
+
+#[test]
+fn a_template_that_is_no_longer_made_is_only_to_be_removed() {
+    let workspace = stack_without_templates();
+    let words = ["export", "kubernetes", "--helm", "-o", "chart"];
+    workspace.run(&words).success();
+    let text = workspace.read("stack.yaml").replace(
+        "volumes: { conf: { config: '${file}' } }",
+        "volumes: { conf: { empty: {} } }",
+    );
+    workspace.write("stack.yaml", text);
+    let output = workspace.run(&words).success();
+    let said = "warning: `chart/templates/configmap-web-conf.yaml` is from an earlier export, and the stack no longer has it
+  remove it here; the next `helm upgrade` removes from the cluster what it made\n";
+    assert!(output.stderr.contains(said), "{output}");
 }
