@@ -55,6 +55,7 @@ enum FormArg {
 
 /// Imports the files.
 pub fn run(args: &ImportArgs, printer: Printer) -> Result<Exit, Failure> {
+    let printer = args.said.printer(printer);
     let is_stdout = args.output == Path::new("-");
     let (folder, file) = if is_stdout {
         (Path::new("."), "")

@@ -350,7 +350,7 @@ impl Program {
         let name = format!("{name}-{}", std::process::id());
         let (path, log) = (folder.join(&name), folder.join("log"));
         let script = format!(
-            "#!/bin/sh\ntrap 'echo told >> {log}' HUP\necho started >> {log}\nwhile :; do sleep 0.02; done\n",
+            "#!/bin/sh\ntrap 'echo told >> {log}' USR1\necho started >> {log}\nwhile :; do sleep 0.02; done\n",
             log = log.display()
         );
         let mut file = fs::File::create(&path).unwrap();
@@ -387,9 +387,9 @@ impl Drop for Program {
 #[test]
 fn a_process_gets_one_signal_for_each_change() {
     let folder = tempfile::tempdir().unwrap();
-    let program = Program::start(folder.path(), "hup");
+    let program = Program::start(folder.path(), "usr");
     let origin = Origin::start(&ok("0"));
-    let notify = format!("--notify=signal:HUP:{}", program.name);
+    let notify = format!("--notify=signal:USR1:{}", program.name);
     let sync = start(folder.path(), &origin.url("/content"), &[&notify]);
     wait_for(folder.path(), "content", "0");
     for change in 1..=5 {

@@ -128,8 +128,9 @@ fn a_machine_reads_the_report() {
         format!("{}---\nkind: x\napiVersion: y\n", super::GOOD),
     );
     let output = workspace
-        .run(&["import", "web.yaml", "--report", "json"])
+        .run(&["import", "web.yaml", "-o", "stack.yaml", "--report", "json"])
         .success();
+    // Nothing else stands there, not even what was written.
     let lines: serde_json::Value = serde_json::from_str(&output.stderr).unwrap();
     assert_eq!(lines[0]["place"], "web.yaml:6:1", "{output}");
     assert_eq!(lines[0]["verdict"], "dropped", "{output}");

@@ -134,12 +134,13 @@ pub enum BuildFailure {
 }
 
 /// What the builders say of failures that are over with another try.
-const OF_THE_MOMENT: [&str; 5] = [
+const OF_THE_MOMENT: [&str; 6] = [
     "context canceled",
     "unknown parent image ID",
     "No such image: sha256:",
     "no active session for",
     "transport is closing",
+    "the client connection is closing",
 ];
 
 impl BuildFailure {
